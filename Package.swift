@@ -1,0 +1,122 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The rooms of the house and their rows are described in docs/architecture.md; a target imports only targets of
+// lower rows, which Tests/ArchitectureTests enforces.
+
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+// Kernels are compiled for speed in debug builds too, and no compiler may contract a*b+c on its own:
+// every value is fixed to the bit (docs/numerics.md).
+let kernelSettings: [CSetting] = [
+    .unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra", "-Werror", "-std=c11"])
+]
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
+let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTesting: Target.Dependency = .product(name: "HummingbirdTesting", package: "hummingbird")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+
+func room(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "shardline",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "shardline", targets: ["shardline"]),
+        .executable(name: "shardline-node", targets: ["shardline-node"]),
+        .executable(name: "shardline-load", targets: ["shardline-load"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.5.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.80.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.11.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.1.0"),
+    ],
+    targets: [
+        // Row 7
+        program("shardline", ["Cluster", "Gateway", "Configuration", "OpenAIClient", "Models", "Telemetry", "Transport",
+            "Vocabulary", argumentParser, logging, lifecycle]),
+        program("shardline-node", ["Cluster", "Configuration", "Telemetry", "Transport", "Vocabulary", argumentParser,
+            logging]),
+        program("shardline-load", ["LoadTest", "OpenAIClient", "Telemetry", argumentParser]),
+        // Row 6
+        room("Gateway", ["Models", "Telemetry", "Vocabulary", hummingbird, logging, nioCore]),
+        // Row 5
+        room("Cluster", ["Orchestration", "Inference", "Models", "Transport", "Tensors", "Wire", "Configuration",
+            "Memory", "Telemetry", "Vocabulary", "CSystem", logging]),
+        // Row 4
+        room("Orchestration", ["Models", "Vocabulary", deque]),
+        room("Inference", ["Models", "Tensors", "Memory", "Vocabulary"]),
+        // Row 3
+        room("Models", ["Tensors", "Memory", "Vocabulary", "CSystem"]),
+        room("Transport", ["Wire", "Memory", "Telemetry", "Vocabulary", "CSystem", logging]),
+        room("LoadTest", ["OpenAIClient", "Telemetry"]),
+        // Row 2
+        room("Tensors", ["CKernels", "Memory", "Vocabulary", "CSystem"]),
+        room("Wire", ["CProtocols", "CSystem", "Memory", "Vocabulary"]),
+        room("Configuration", ["Vocabulary", yams]),
+        room("OpenAIClient", ["Telemetry", nioCore, nioPosix, nioHTTP]),
+        // Row 1
+        room("Vocabulary", []),
+        room("Memory", ["CSystem"]),
+        room("Telemetry", [logging, coreMetrics, metrics, histogram]),
+        // Row 0
+        .target(name: "CKernels", cSettings: kernelSettings, linkerSettings: [.linkedLibrary("pthread")]),
+        .target(name: "CProtocols", linkerSettings: [.linkedLibrary("protobuf-c")]),
+        .target(name: "CSystem", linkerSettings: [
+            .linkedLibrary("lz4"), .linkedLibrary("numa"), .linkedLibrary("crypto"),
+        ]),
+        // Tests: a folder a target.
+        tests("ArchitectureTests", []),
+        tests("VocabularyTests", ["Vocabulary"]),
+        tests("MemoryTests", ["Memory"]),
+        tests("TelemetryTests", ["Telemetry", logging, metrics]),
+        tests("ConfigurationTests", ["Configuration", "Vocabulary"]),
+        tests("TensorsTests", ["Tensors", "CKernels", "Memory", "Vocabulary"]),
+        tests("WireTests", ["Wire", "Memory", "Vocabulary"]),
+        tests("TransportTests", ["Transport", "Wire", "Memory", "Vocabulary", "CSystem", logging]),
+        tests("ModelsTests", ["Models", "Tensors", "Memory", "Vocabulary"]),
+        tests("InferenceTests", ["Inference", "Models", "Tensors", "Memory", "Vocabulary"]),
+        tests("OrchestrationTests", ["Orchestration", "Vocabulary"]),
+        tests("OpenAIClientTests", ["OpenAIClient"]),
+        tests("LoadTestTests", ["LoadTest", "OpenAIClient"]),
+        tests("GatewayTests", ["Gateway", "Models", "Vocabulary", hummingbird, hummingbirdTesting, logging, nioCore]),
+        tests("ClusterTests", ["Cluster", "Gateway", "Configuration", "OpenAIClient", "Orchestration", "Inference",
+            "Models", "Transport", "Wire", "Vocabulary", logging]),
+        // Feeds mutated files, frames and configurations to every parser; built with a sanitizer by tools/fuzz.
+        .executableTarget(name: "shardline-fuzz", dependencies: ["Models", "Tensors", "Wire", "Memory", "Vocabulary"],
+            path: "Tests/Fuzz", swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c11
+)

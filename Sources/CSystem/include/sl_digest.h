@@ -1,0 +1,3 @@
+#pragma once
+// OpenSSL's SHA-256.
+#include <openssl/evp.h>

@@ -1,0 +1,72 @@
+public import Distributed
+public import Transport
+public import Wire
+import Vocabulary
+
+/// The coordinator as its nodes see it. Each method checks who speaks and hands an event to the shell.
+public distributed actor Coordinator {
+    public typealias ActorSystem = ClusterActorSystem
+
+    private let shell: CoordinatorShell
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { actorSystem.loop.asUnownedSerialExecutor() }
+
+    init(shell: CoordinatorShell, actorSystem: ClusterActorSystem) {
+        self.shell = shell
+        self.actorSystem = actorSystem
+    }
+
+    /// A node joins, or joins again after it lost the coordinator.
+    public distributed func register(_ request: RegisterRequest) async throws -> RegisterReply {
+        let sender = try Self.sendingNode()
+        guard request.description.node == sender.node, request.description.incarnation == sender.incarnation else {
+            throw RemoteFailure(
+                code: "identity", message: "'\(sender.node)' may not register as '\(request.description.node)'")
+        }
+        return await shell.register(request.description)
+    }
+
+    public distributed func stagePrepared(_ message: StagePrepared) async throws {
+        let node = try Self.sendingNode().node
+        await shell.handle(.stagePrepared(node, message.pipeline, message.stamp.epoch), sentUnder: message.stamp.term)
+    }
+
+    public distributed func stageFailed(_ message: StageFailed) async throws {
+        let node = try Self.sendingNode().node
+        await shell.handle(
+            .stageFailed(node, message.pipeline, message.stamp.epoch, reason: message.reason),
+            sentUnder: message.stamp.term)
+    }
+
+    public distributed func stageProgress(_ message: StageProgress) async throws {
+        let node = try Self.sendingNode().node
+        await shell.noteProgress(
+            node: node, pipeline: message.pipeline, doneBytes: message.doneBytes, totalBytes: message.totalBytes)
+    }
+
+    public distributed func stepFinished(_ message: StepFinished) async throws {
+        let node = try Self.sendingNode().node
+        await shell.handle(.stepFinished(node, message.result), sentUnder: message.stamp.term)
+    }
+
+    public distributed func stepFailed(_ message: StepFailed) async throws {
+        let node = try Self.sendingNode().node
+        await shell.handle(
+            .stepFailed(
+                node, message.pipeline, message.stamp.epoch, message.stamp.step, reason: message.reason),
+            sentUnder: message.stamp.term)
+    }
+
+    public distributed func nodeLeaving(_ message: NodeLeaving) async throws {
+        let sender = try Self.sendingNode()
+        await shell.handle(
+            .nodeLost(sender.node, sender.incarnation, reason: "left the cluster: \(message.reason)"))
+    }
+
+    private static func sendingNode() throws -> PeerIdentity {
+        guard let sender = ClusterActorSystem.sender, sender.role == .node else {
+            throw RemoteFailure(code: "forbidden", message: "only a node may call this")
+        }
+        return sender
+    }
+}

@@ -1,0 +1,182 @@
+import Logging
+import Orchestration
+import Transport
+import Vocabulary
+import Wire
+
+/// Executes what `CoordinatorCore` decides: calls to nodes, timers, and the streams of running generations.
+actor CoordinatorShell {
+    nonisolated let system: ClusterActorSystem
+    nonisolated let term: Term
+    private var core: CoordinatorCore
+    private let logger: Logger
+
+    private var streams: [RequestID: AsyncStream<GenerationEvent>.Continuation] = [:]
+    private var nextRequest: UInt64 = 1
+    /// Incarnations that registered, so that the loss of an older connection is not taken for theirs.
+    private var incarnations: [NodeID: Incarnation] = [:]
+    private var queues: [NodeID: OutboundQueue] = [:]
+    private var timerDeadline: Instant?
+    private var topologyObservers: [@Sendable (Topology) -> Void] = []
+    private var progressShares: [NodeID: Int] = [:]
+    private(set) var counters = GenerationCounters()
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { system.loop.asUnownedSerialExecutor() }
+
+    init(core: CoordinatorCore, term: Term, system: ClusterActorSystem, logger: Logger) {
+        self.core = core
+        self.term = term
+        self.system = system
+        self.logger = logger
+    }
+
+    // MARK: Events
+
+    func handle(_ event: CoordinatorEvent) {
+        let commands = core.handle(event, at: MonotonicClock.now())
+        for command in commands { execute(command) }
+        armTimer()
+    }
+
+    /// An event that a node sent: one of another term is from the time of another coordinator and means nothing.
+    func handle(_ event: CoordinatorEvent, sentUnder sentTerm: Term) {
+        guard sentTerm == term else {
+            logger.info("ignored a message of term \(sentTerm); this is term \(term)")
+            return
+        }
+        handle(event)
+    }
+
+    func register(_ description: NodeDescription) -> RegisterReply {
+        incarnations[description.node] = description.incarnation
+        handle(.nodeRegistered(description))
+        return RegisterReply(stamp: FrameStamp(term: term))
+    }
+
+    func peerLost(_ peer: PeerIdentity, reason: String) {
+        guard peer.role == .node, incarnations[peer.node] == peer.incarnation else { return }
+        incarnations[peer.node] = nil
+        queues[peer.node] = nil
+        handle(.nodeLost(peer.node, peer.incarnation, reason: reason))
+    }
+
+    func noteProgress(node: NodeID, pipeline: PipelineID, doneBytes: UInt64, totalBytes: UInt64) {
+        guard totalBytes > 0 else { return }
+        let share = Int(Double(doneBytes) / Double(totalBytes) * 4)
+        guard share != progressShares[node] else { return }
+        progressShares[node] = share
+        logger.debug("\(node) has loaded \(doneBytes >> 20) of \(totalBytes >> 20) MiB of its stage")
+    }
+
+    // MARK: Generations
+
+    func generate(_ request: GenerationRequest) -> AsyncStream<GenerationEvent> {
+        let id = RequestID(nextRequest)
+        nextRequest += 1
+        let (stream, continuation) = AsyncStream<GenerationEvent>.makeStream()
+        streams[id] = continuation
+        continuation.onTermination = { [weak self] reason in
+            guard case .cancelled = reason else { return }
+            Task { await self?.cancel(id) }
+        }
+        counters.promptTokenCount += request.prompt.count
+        handle(.requestArrived(id, request))
+        return stream
+    }
+
+    private func cancel(_ id: RequestID) {
+        guard streams.removeValue(forKey: id) != nil else { return }
+        handle(.requestCancelled(id))
+    }
+
+    // MARK: State for people
+
+    func topology() -> Topology { core.topology() }
+    func unreadyReason() -> String? { core.unreadyReason() }
+
+    // MARK: Commands
+
+    private func execute(_ command: CoordinatorCommand) {
+        switch command {
+        case .prepare(let node, let assignment): prepare(node, assignment)
+        case .release(let node, let pipeline, let epoch):
+            let message = ReleaseStage(pipeline: pipeline, stamp: FrameStamp(term: term, epoch: epoch))
+            let system = system
+            queue(to: node).enqueue {
+                try await Node.resolve(id: .init(node: node, object: WellKnownObject.node), using: system)
+                    .release(message)
+            }
+        case .run(let node, let step):
+            let message = ForwardStep(step: step, term: term)
+            let address = ActorAddress(node: node, object: WellKnownObject.stage(step.pipeline))
+            let system = system
+            queue(to: node).enqueue { try await Stage.resolve(id: address, using: system).forward(message) }
+        case .emit(let request, let event): emit(event, to: request)
+        case .note(let level, let text): logger.log(level: Logger.Level(level), "\(text)")
+        }
+    }
+
+    private func prepare(_ node: NodeID, _ assignment: StageAssignment) {
+        let message = PrepareStage(
+            assignment: assignment, stamp: FrameStamp(term: term, epoch: assignment.epoch))
+        let system = system
+        Task {
+            do {
+                _ = try await Node.resolve(id: .init(node: node, object: WellKnownObject.node), using: system)
+                    .prepare(message)
+            } catch {
+                handle(.stageFailed(node, assignment.pipeline, assignment.epoch, reason: "\(error)"))
+            }
+        }
+    }
+
+    private func emit(_ event: GenerationEvent, to request: RequestID) {
+        guard let stream = streams[request] else { return }
+        stream.yield(event)
+        switch event {
+        case .output(_, let tokens): counters.outputTokenCount += tokens.count
+        case .finished, .failed:
+            streams[request] = nil
+            stream.finish()
+        case .accepted, .promptScored: break
+        }
+    }
+
+    private func queue(to node: NodeID) -> OutboundQueue {
+        if let queue = queues[node] { return queue }
+        let logger = logger
+        let queue = OutboundQueue(on: system.loop) { error in
+            // The loss of the peer arrives as an event of its own and is dealt with there.
+            logger.debug("could not send to \(node): \(error)")
+        }
+        queues[node] = queue
+        return queue
+    }
+
+    // MARK: Timer
+
+    private func armTimer() {
+        guard let deadline = core.nextDeadline else { return }
+        if let timerDeadline, timerDeadline <= deadline { return }
+        timerDeadline = deadline
+        let delay = deadline - MonotonicClock.now()
+        system.loop.schedule(afterNanoseconds: delay.nanoseconds) { [weak self] in
+            Task { await self?.timerFired() }
+        }
+    }
+
+    private func timerFired() {
+        timerDeadline = nil
+        if let deadline = core.nextDeadline, deadline <= MonotonicClock.now() {
+            handle(.deadlinePassed)
+        } else {
+            armTimer()
+        }
+    }
+}
+
+/// Totals since the start, for the throughput line.
+struct GenerationCounters: Sendable {
+    var promptTokenCount = 0
+    var outputTokenCount = 0
+}

@@ -1,0 +1,51 @@
+/// What a frame is. `Protocols/wire.md` says which kinds are allowed in which state of a lane.
+public enum FrameKind: UInt8, Sendable, CaseIterable, Hashable {
+    /// The first frame of the end that opened a connection; body `Hello`.
+    case hello = 1
+    /// The answer that admits it; body `Welcome`.
+    case welcome = 2
+    /// The answer that does not; body `RemoteFailure`. The connection closes after it.
+    case refuse = 3
+    /// Asks for a reply.
+    case call = 4
+    /// The result of a call.
+    case reply = 5
+    /// The error of a call; body `RemoteFailure`.
+    case failure = 6
+    /// Is not answered.
+    case oneWay = 7
+    /// The caller no longer waits for this call.
+    case cancel = 8
+    /// Asks for a pong with the same call number.
+    case ping = 9
+    case pong = 10
+    /// The sender closes all lanes; body `RemoteFailure`.
+    case goodbye = 11
+
+    /// Whether the kind belongs to the handshake, before which nothing is known of the other end.
+    public var isHandshake: Bool {
+        switch self {
+        case .hello, .welcome, .refuse: true
+        default: false
+        }
+    }
+
+    /// Whether a bulk part may follow the control part.
+    public var mayCarryBulk: Bool {
+        switch self {
+        case .call, .reply, .oneWay: true
+        default: false
+        }
+    }
+
+    /// Whether the frame names a distributed method.
+    public var namesMethod: Bool { self == .call || self == .oneWay }
+
+    /// Whether the call number must not be 0.
+    public var namesCall: Bool {
+        switch self {
+        case .call, .reply, .failure, .cancel: true
+        default: false
+        }
+    }
+}

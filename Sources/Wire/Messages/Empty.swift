@@ -1,0 +1,13 @@
+public import Memory
+
+/// No argument, or no result.
+public struct Empty: WireValue, Hashable {
+    public init() {}
+
+    public func encodeControl() throws(WireError) -> [UInt8] { [] }
+
+    /// Fields of a later version are passed over.
+    public init(control: UnsafeRawBufferPointer, stamp: FrameStamp, bulk: BufferSlice?) throws(WireError) {
+        try FieldReader.refuseBulk(bulk, "Empty")
+    }
+}
