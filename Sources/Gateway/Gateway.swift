@@ -69,8 +69,8 @@ public struct Gateway: Service {
             try await application.run()
         } catch let error as IOError {
             throw GatewayError(error, host: settings.host, port: settings.port)
-        } catch let error as SocketAddressError {
-            throw GatewayError(error, host: settings.host)
+        } catch is SocketAddressError.UnknownHost {
+            throw GatewayError(unknownHost: settings.host)
         }
     }
 }

@@ -25,15 +25,16 @@ public struct GatewayError: Error, CustomStringConvertible, Sendable {
             message = "\(host):\(port) may not be listened on without privileges; choose a port above 1023 with --port"
         case EADDRNOTAVAIL:
             kind = .cannotBind
-            message = "\(host):\(port) cannot be listened on: \(host) is not an address of this machine; choose one with --host"
+            message =
+                "\(host):\(port) cannot be listened on: \(host) is not an address of this machine; choose one with --host"
         default:
             kind = .cannotBind
             message = "\(host):\(port) cannot be listened on: \(error); choose another with --host and --port"
         }
     }
 
-    init(_ error: SocketAddressError, host: String) {
+    init(unknownHost host: String) {
         kind = .cannotBind
-        message = "'\(host)' is not an address that can be listened on (\(error)); choose one with --host"
+        message = "'\(host)' is not the address of any host; choose one of this machine with --host"
     }
 }

@@ -5,6 +5,11 @@ package struct SystemMemory: Hashable, Sendable {
     package var totalBytes: UInt64
     package var availableBytes: UInt64
 
+    package init(totalBytes: UInt64, availableBytes: UInt64) {
+        self.totalBytes = totalBytes
+        self.availableBytes = availableBytes
+    }
+
     /// `root` stands before every path that is read, for tests; empty is the real system.
     package static func read(root: String = "") -> SystemMemory {
         let machine = fields(text(root + "/proc/meminfo"), separator: ":")
@@ -12,14 +17,8 @@ package struct SystemMemory: Hashable, Sendable {
             totalBytes: (machine["MemTotal"] ?? 0) << 10,
             availableBytes: (machine["MemAvailable"] ?? machine["MemFree"] ?? 0) << 10)
         for group in groups(root: root) {
-            guard let limit = number(text(group.folder + group.version.limitFile)), limit < memory.totalBytes else {
-                continue
-            }
-            memory.totalBytes = limit
-        }
-        // A second pass, because the tightest limit need not be the one with the least left.
-        for group in groups(root: root) {
             guard let limit = number(text(group.folder + group.version.limitFile)) else { continue }
+            memory.totalBytes = min(memory.totalBytes, limit)
             let used = number(text(group.folder + group.version.usageFile)) ?? 0
             let statistics = fields(text(group.folder + "/memory.stat"), separator: " ")
             let reclaimable = statistics[group.version.fileCacheField] ?? 0

@@ -119,6 +119,12 @@ struct sl_kernels {
     void (*divide)(const float *x, float by, int64_t count, float *y);
 };
 
+/// The multiplication for a format (Swift sees C arrays as tuples).
+static inline sl_multiply_function *sl_kernels_multiply(const struct sl_kernels *k, enum sl_format format)
+{
+    return k->multiply[format];
+}
+
 /// NULL when this processor lacks the instructions.
 const struct sl_kernels *sl_kernels_find(enum sl_isa isa);
 

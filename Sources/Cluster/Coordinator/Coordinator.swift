@@ -28,33 +28,34 @@ public distributed actor Coordinator {
 
     public distributed func stagePrepared(_ message: StagePrepared) async throws {
         let node = try Self.sendingNode().node
-        await shell.handle(.stagePrepared(node, message.pipeline, message.stamp.epoch), sentUnder: message.stamp.term)
+        await shell.handle(.stagePrepared(node, message.pipeline, message.stamp.epoch, message.stamp.term))
     }
 
     public distributed func stageFailed(_ message: StageFailed) async throws {
         let node = try Self.sendingNode().node
         await shell.handle(
-            .stageFailed(node, message.pipeline, message.stamp.epoch, reason: message.reason),
-            sentUnder: message.stamp.term)
+            .stageFailed(node, message.pipeline, message.stamp.epoch, message.stamp.term, reason: message.reason))
     }
 
     public distributed func stageProgress(_ message: StageProgress) async throws {
         let node = try Self.sendingNode().node
-        await shell.noteProgress(
-            node: node, pipeline: message.pipeline, doneBytes: message.doneBytes, totalBytes: message.totalBytes)
+        await shell.handle(
+            .stageProgressed(
+                node, message.pipeline, message.stamp.epoch, message.stamp.term, doneBytes: message.doneBytes,
+                totalBytes: message.totalBytes))
     }
 
     public distributed func stepFinished(_ message: StepFinished) async throws {
         let node = try Self.sendingNode().node
-        await shell.handle(.stepFinished(node, message.result), sentUnder: message.stamp.term)
+        await shell.handle(.stepFinished(node, message.result, message.stamp.term))
     }
 
     public distributed func stepFailed(_ message: StepFailed) async throws {
         let node = try Self.sendingNode().node
         await shell.handle(
             .stepFailed(
-                node, message.pipeline, message.stamp.epoch, message.stamp.step, reason: message.reason),
-            sentUnder: message.stamp.term)
+                node, message.pipeline, message.stamp.epoch, message.stamp.step, message.stamp.term,
+                reason: message.reason))
     }
 
     public distributed func nodeLeaving(_ message: NodeLeaving) async throws {

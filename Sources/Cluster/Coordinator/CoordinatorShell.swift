@@ -17,8 +17,6 @@ actor CoordinatorShell {
     private var incarnations: [NodeID: Incarnation] = [:]
     private var queues: [NodeID: OutboundQueue] = [:]
     private var timerDeadline: Instant?
-    private var topologyObservers: [@Sendable (Topology) -> Void] = []
-    private var progressShares: [NodeID: Int] = [:]
     private(set) var counters = GenerationCounters()
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { system.loop.asUnownedSerialExecutor() }
@@ -38,15 +36,6 @@ actor CoordinatorShell {
         armTimer()
     }
 
-    /// An event that a node sent: one of another term is from the time of another coordinator and means nothing.
-    func handle(_ event: CoordinatorEvent, sentUnder sentTerm: Term) {
-        guard sentTerm == term else {
-            logger.info("ignored a message of term \(sentTerm); this is term \(term)")
-            return
-        }
-        handle(event)
-    }
-
     func register(_ description: NodeDescription) -> RegisterReply {
         incarnations[description.node] = description.incarnation
         handle(.nodeRegistered(description))
@@ -58,14 +47,6 @@ actor CoordinatorShell {
         incarnations[peer.node] = nil
         queues[peer.node] = nil
         handle(.nodeLost(peer.node, peer.incarnation, reason: reason))
-    }
-
-    func noteProgress(node: NodeID, pipeline: PipelineID, doneBytes: UInt64, totalBytes: UInt64) {
-        guard totalBytes > 0 else { return }
-        let share = Int(Double(doneBytes) / Double(totalBytes) * 4)
-        guard share != progressShares[node] else { return }
-        progressShares[node] = share
-        logger.debug("\(node) has loaded \(doneBytes >> 20) of \(totalBytes >> 20) MiB of its stage")
     }
 
     // MARK: Generations

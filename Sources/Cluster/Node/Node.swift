@@ -18,7 +18,9 @@ public distributed actor Node {
     /// Begins to load a stage; `Coordinator.stagePrepared` or `stageFailed` tells how it ended.
     public distributed func prepare(_ message: PrepareStage) async throws -> Empty {
         try Self.requireCoordinator()
-        await shell.handle(.prepareAsked(message.assignment, message.stamp.term))
+        if let reason = await shell.handle(.prepareAsked(message.assignment, message.stamp.term)) {
+            throw RemoteFailure(code: "refused", message: reason)
+        }
         return Empty()
     }
 

@@ -18,7 +18,6 @@ actor NodeShell {
     private var outputs: [StepKey: BufferSlice] = [:]
     private var hiddenSizes: [PipelineID: Int] = [:]
     private let toCoordinator: OutboundQueue
-    private var term = Term(0)
     private let library: ModelLibrary
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { system.loop.asUnownedSerialExecutor() }
@@ -34,6 +33,12 @@ actor NodeShell {
         var pipeline: PipelineID
         var epoch: Epoch
         var number: StepNumber
+
+        init(_ pipeline: PipelineID, _ epoch: Epoch, _ number: StepNumber) {
+            self.pipeline = pipeline
+            self.epoch = epoch
+            self.number = number
+        }
     }
 
     init(
@@ -51,16 +56,26 @@ actor NodeShell {
 
     // MARK: Events
 
-    func handle(_ event: NodeEvent) {
-        for command in core.handle(event, at: MonotonicClock.now()) { execute(command) }
+    /// Gives the reason when the core refuses the event.
+    @discardableResult
+    func handle(_ event: NodeEvent) -> String? {
+        var refusal: String?
+        for command in core.handle(event, at: MonotonicClock.now()) {
+            if case .refuse(let reason) = command { refusal = reason }
+            execute(command)
+        }
+        return refusal
     }
 
+    /// - Parameter input: hidden states f32 [rows][hidden size] of the stage before; nil for the first stage.
     func stepArrived(_ step: Step, term: Term, from sender: NodeID, input: BufferSlice?) {
-        inputs[StepKey(pipeline: step.pipeline, epoch: step.epoch, number: step.number)] = input
-        handle(.stepArrived(step, term, from: sender))
+        let key = StepKey(step.pipeline, step.epoch, step.number)
+        inputs[key] = input
+        if let reason = handle(.stepArrived(step, term, from: sender)) {
+            inputs[key] = nil
+            logger.info("refused step \(step.number) of epoch \(step.epoch) from \(sender): \(reason)")
+        }
     }
-
-    func adopt(term: Term) { self.term = max(self.term, term) }
 
     // MARK: Commands
 
@@ -71,51 +86,46 @@ actor NodeShell {
             stages[pipeline] = nil
             compute.enqueue(.unload(pipeline, epoch))
         case .compute(let batch): run(batch)
-        case .forward(let step, let next): forward(step, to: next)
-        case .reportPrepared(let pipeline, let epoch):
-            report { [stamp = stamp(epoch)] in
-                try await $0.stagePrepared(StagePrepared(pipeline: pipeline, stamp: stamp))
-            }
-        case .reportFailed(let pipeline, let epoch, let reason):
-            logger.warning("stage of pipeline \(pipeline) failed: \(reason)")
-            report { [stamp = stamp(epoch)] in
-                try await $0.stageFailed(StageFailed(pipeline: pipeline, reason: reason, stamp: stamp))
-            }
-        case .reportStep(let result):
-            outputs[StepKey(pipeline: result.pipeline, epoch: result.epoch, number: result.number)] = nil
-            report { [term] in try await $0.stepFinished(StepFinished(result: result, term: term)) }
-        case .reportStepFailed(let pipeline, let epoch, let number, let reason):
+        case .forward(let step, let term, let next): forward(step, term, to: next)
+        case .reportPrepared(let pipeline, let epoch, let term):
+            let message = StagePrepared(pipeline: pipeline, stamp: FrameStamp(term: term, epoch: epoch))
+            report { try await $0.stagePrepared(message) }
+        case .reportFailed(let pipeline, let epoch, let term, let reason):
+            logger.warning("the stage of pipeline \(pipeline) failed: \(reason)")
+            let message = StageFailed(
+                pipeline: pipeline, reason: reason, stamp: FrameStamp(term: term, epoch: epoch))
+            report { try await $0.stageFailed(message) }
+        case .reportStep(let result, let term):
+            outputs[StepKey(result.pipeline, result.epoch, result.number)] = nil
+            let message = StepFinished(result: result, term: term)
+            report { try await $0.stepFinished(message) }
+        case .reportStepFailed(let pipeline, let epoch, let number, let term, let reason):
             logger.warning("step \(number) of epoch \(epoch) failed: \(reason)")
-            report { [stamp = stamp(epoch, number)] in
-                try await $0.stepFailed(StepFailed(pipeline: pipeline, reason: reason, stamp: stamp))
-            }
+            let message = StepFailed(
+                pipeline: pipeline, reason: reason, stamp: FrameStamp(term: term, epoch: epoch, step: number))
+            report { try await $0.stepFailed(message) }
         case .dropStep(let pipeline, let epoch, let number, let reason):
-            inputs[StepKey(pipeline: pipeline, epoch: epoch, number: number)] = nil
-            outputs[StepKey(pipeline: pipeline, epoch: epoch, number: number)] = nil
+            inputs[StepKey(pipeline, epoch, number)] = nil
+            outputs[StepKey(pipeline, epoch, number)] = nil
             logger.debug("dropped step \(number) of epoch \(epoch): \(reason)")
-        case .refuse(let text): logger.info("\(text)")
+        case .refuse: break
         }
     }
 
     private func load(_ assignment: StageAssignment) {
-        let pipeline = assignment.pipeline
-        let epoch = assignment.epoch
         let report = report
-        let stamp = stamp(epoch)
+        let (pipeline, epoch) = (assignment.pipeline, assignment.epoch)
+        let stamp = FrameStamp(term: core.term, epoch: epoch)
         compute.enqueue(
             .load(
                 assignment,
                 progress: { done, total in
-                    report {
-                        try await $0.stageProgress(
-                            StageProgress(
-                                pipeline: pipeline, doneBytes: UInt64(done), totalBytes: UInt64(total), stamp: stamp))
-                    }
+                    let message = StageProgress(
+                        pipeline: pipeline, doneBytes: UInt64(done), totalBytes: UInt64(total), stamp: stamp)
+                    report { try await $0.stageProgress(message) }
                 },
                 completion: { [weak self] result in
-                    self?.onLoop { shell in
-                        Task { await shell.loadEnded(assignment, result) }
-                    }
+                    self?.onLoop { shell in Task { await shell.loadEnded(assignment, result) } }
                 }))
     }
 
@@ -140,20 +150,24 @@ actor NodeShell {
             }
             let logger = logger
             let toNext = assignment.next.map { next in
-                OutboundQueue(on: system.loop) { logger.debug("could not send to \(next.node): \($0)") }
+                OutboundQueue(on: system.loop) { [weak self] error in
+                    logger.debug("could not send to \(next.node): \(error)")
+                    Task { await self?.handle(.peerLost(next.node, reason: "\(error)")) }
+                }
             }
             stages[pipeline] = LocalStage(assignment: assignment, actor: actor, toNext: toNext)
             handle(.loaded(pipeline, assignment.epoch))
         } catch {
-            handle(.loadFailed(pipeline, assignment.epoch, "\(error)"))
+            handle(.loadFailed(pipeline, assignment.epoch, reason: "\(error)"))
         }
     }
 
     private func run(_ batch: StageBatch) {
         let step = batch.step
-        let key = StepKey(pipeline: step.pipeline, epoch: step.epoch, number: step.number)
+        let key = StepKey(step.pipeline, step.epoch, step.number)
         guard let stage = stages[step.pipeline], let hiddenSize = hiddenSizes[step.pipeline] else {
-            return handle(.computeFailed(step.pipeline, step.epoch, step.number, "the stage is not held any more"))
+            handle(.computeFailed(step.pipeline, step.epoch, step.number, reason: "the stage is not held any more"))
+            return
         }
         let input = inputs.removeValue(forKey: key)
         let output: BufferSlice?
@@ -166,7 +180,8 @@ actor NodeShell {
                 output = BufferSlice(buffer: try pool.take(byteCount: byteCount), offset: 0, byteCount: byteCount)
             }
         } catch {
-            return handle(.computeFailed(step.pipeline, step.epoch, step.number, "\(error)"))
+            handle(.computeFailed(step.pipeline, step.epoch, step.number, reason: "\(error)"))
+            return
         }
         outputs[key] = output
         compute.enqueue(
@@ -176,9 +191,11 @@ actor NodeShell {
                     self?.onLoop { shell in
                         switch result {
                         case .success(let sampled):
-                            shell.handle(.computed(step.pipeline, step.epoch, step.number, sampled))
+                            shell.handle(
+                                .computed(step.pipeline, step.epoch, step.number, outputs: sampled))
                         case .failure(let error):
-                            shell.handle(.computeFailed(step.pipeline, step.epoch, step.number, "\(error)"))
+                            shell.handle(
+                                .computeFailed(step.pipeline, step.epoch, step.number, reason: "\(error)"))
                         }
                     }
                 }))
@@ -193,8 +210,8 @@ actor NodeShell {
         }
     }
 
-    private func forward(_ step: Step, to next: PeerAddress) {
-        let key = StepKey(pipeline: step.pipeline, epoch: step.epoch, number: step.number)
+    private func forward(_ step: Step, _ term: Term, to next: PeerAddress) {
+        let key = StepKey(step.pipeline, step.epoch, step.number)
         guard let hidden = outputs.removeValue(forKey: key), let queue = stages[step.pipeline]?.toNext else { return }
         let message = ForwardStep(step: step, term: term, hidden: hidden)
         let address = ActorAddress(node: next.node, object: WellKnownObject.stage(step.pipeline))
@@ -213,10 +230,6 @@ actor NodeShell {
                 try await call(Coordinator.resolve(id: address, using: system))
             }
         }
-    }
-
-    private func stamp(_ epoch: Epoch, _ step: StepNumber = StepNumber(0)) -> FrameStamp {
-        FrameStamp(term: term, epoch: epoch, step: step)
     }
 
     /// Runs `body` on the loop, in the order of calls: completions of the compute thread come in through here.

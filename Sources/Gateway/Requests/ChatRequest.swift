@@ -19,7 +19,8 @@ struct ChatRequest: Decodable {
         topLogprobCount = reportsLogprobs ? topCount ?? 0 : nil
         try fields.refuse(["tools", "functions", "audio", "web_search_options"])
         try Self.checkToolChoice(fields)
-        if let format = try fields.value("response_format", as: ResponseFormat.self, "an object"), format.type != "text" {
+        if let format = try fields.value("response_format", as: ResponseFormat.self, "an object"), format.type != "text"
+        {
             throw APIError.unsupported(
                 "'response_format' \"\(format.type)\" is not supported; leave it out or use \"text\"",
                 param: "response_format")

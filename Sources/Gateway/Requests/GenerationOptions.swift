@@ -74,14 +74,16 @@ struct GenerationOptions {
         sampling.repetitionPenalty = Float(try fields.number("repetition_penalty", in: 0.01...10) ?? 1)
         sampling.presencePenalty = Float(try fields.number("presence_penalty", in: -2...2) ?? 0)
         sampling.frequencyPenalty = Float(try fields.number("frequency_penalty", in: -2...2) ?? 0)
-        sampling.seed = try fields.value("seed", as: Seed.self, "an integer of at most 64 bits")?.value ?? .random(in: 0 ... .max)
+        sampling.seed =
+            try fields.value("seed", as: Seed.self, "an integer of at most 64 bits")?.value ?? .random(in: 0 ... .max)
         return sampling
     }
 
     private static func stopStrings(_ fields: RequestFields) throws(APIError) -> [String] {
         let stops = try fields.value("stop", as: OneOrMoreStrings.self, "a string or a list of strings")?.values ?? []
         guard stops.count <= stopStringCountMax else {
-            throw .invalid("'stop' has \(stops.count) strings, at most \(stopStringCountMax) are allowed", param: "stop")
+            throw .invalid(
+                "'stop' has \(stops.count) strings, at most \(stopStringCountMax) are allowed", param: "stop")
         }
         for stop in stops where stop.isEmpty || stop.utf8.count > stopStringByteCountMax {
             throw .invalid("each string of 'stop' must have 1 to \(stopStringByteCountMax) bytes", param: "stop")

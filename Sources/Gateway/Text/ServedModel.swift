@@ -46,7 +46,9 @@ struct ModelCatalog: Sendable {
     /// The model called `name`. No name is enough when only one model is served.
     func model(named name: String?) throws(APIError) -> ServedModel {
         let profiles = service.models
-        guard let profile = name == nil && profiles.count == 1 ? profiles.first : profiles.first(where: { $0.name == name })
+        guard
+            let profile = name == nil && profiles.count == 1
+                ? profiles.first : profiles.first(where: { $0.name == name })
         else {
             guard let name else {
                 throw .invalid("'model' is missing; \(Self.list(profiles))", param: "model")

@@ -1,5 +1,3 @@
-public import Tensors
-
 /// A GGUF file (version 2 or 3, little-endian, not split), mapped read-only.
 ///
 /// Everything the header claims has been checked against the file's size by the time the initialiser returns. A file

@@ -18,9 +18,9 @@ public enum MessageLimits {
     /// Of a failure's code.
     public static let codeByteCountMax = 64
 
-    /// What unpacking a control part may allocate. Messages unpack to at most about 20 times their bytes; more means
+    /// What unpacking a control part may allocate. Messages unpack to at most about 40 times their bytes; more means
     /// that somebody sends millions of empty parts.
     static func unpackedByteCountMax(controlByteCount: Int) -> Int {
-        min(65_536 + 32 * controlByteCount, 48 << 20)
+        min(65_536 + 64 * controlByteCount, 48 << 20)
     }
 }

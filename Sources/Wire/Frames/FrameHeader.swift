@@ -25,12 +25,13 @@ public struct FrameHeader: Hashable, Sendable {
     /// CRC-32C of control and bulk part as sent; 0 without `FrameFlags.checksummed`.
     public var bodyChecksum: UInt32
 
+    /// - Parameter version: nil for that of the handshake or the newest, as the kind asks for.
     public init(
         kind: FrameKind, flags: FrameFlags = [], method: UInt16 = 0, controlByteCount: Int = 0, bulkByteCount: Int = 0,
         bulkUncompressedByteCount: Int? = nil, call: UInt64 = 0, actor: UInt64 = 0, stamp: FrameStamp = .none,
-        bodyChecksum: UInt32 = 0, version: UInt8 = WireVersion.newest
+        bodyChecksum: UInt32 = 0, version: UInt8? = nil
     ) {
-        self.version = version
+        self.version = version ?? (kind.isHandshake ? WireVersion.handshake : WireVersion.newest)
         self.kind = kind
         self.flags = flags
         self.method = method
@@ -70,7 +71,7 @@ extension FrameHeader {
             throw WireError(.checksumMismatch, "the checksum of a frame header does not fit its bytes")
         }
         let version = bytes[4]
-        guard (WireVersion.oldest...WireVersion.newest).contains(version) else {
+        guard version == WireVersion.handshake || (WireVersion.oldest...WireVersion.newest).contains(version) else {
             throw WireError(
                 .unsupportedVersion,
                 "a frame of protocol version \(version); this build speaks "
@@ -101,7 +102,8 @@ extension FrameHeader {
     /// A sender calls it before it queues a frame, so that a frame the other end would refuse never leaves.
     public func validate() throws(WireError) {
         guard flags.isSubset(of: .known) else {
-            throw WireError(.malformedHeader, "a \(kind) frame has unknown flags 0x\(String(flags.rawValue, radix: 16))")
+            let bits = String(flags.rawValue, radix: 16)
+            throw WireError(.malformedHeader, "a \(kind) frame has unknown flags 0x\(bits)")
         }
         try validateLengths()
         if kind.namesMethod, method == 0 {
@@ -128,7 +130,8 @@ extension FrameHeader {
         guard (0...bulkMax).contains(bulkUncompressedByteCount) else {
             throw WireError(
                 .tooLarge,
-                "a \(kind) frame with a bulk part of \(bulkUncompressedByteCount) bytes, decompressed; at most \(bulkMax)")
+                "a \(kind) frame with a bulk part of \(bulkUncompressedByteCount) bytes, decompressed; "
+                    + "at most \(bulkMax)")
         }
         if flags.contains(.bulkIsCompressed) {
             guard bulkByteCount > 0, bulkByteCount < bulkUncompressedByteCount else {

@@ -1,0 +1,33 @@
+// 16 lanes for common/multiply_quantised.h. Included inside a target region.
+
+#define SL_LANES 16
+#define SL_GROUP 12
+typedef __m512i vi;
+typedef __m512 vf;
+
+SL_INLINE vi v_load(const void *p) { return _mm512_loadu_si512(p); }
+SL_INLINE void v_store(void *p, vi v) { _mm512_storeu_si512(p, v); }
+SL_INLINE vi v_zero(void) { return _mm512_setzero_si512(); }
+SL_INLINE vi v_bytes(int b) { return _mm512_set1_epi8((char)b); }
+SL_INLINE vi v_and(vi a, vi b) { return _mm512_and_si512(a, b); }
+SL_INLINE vi v_shift4(vi a) { return _mm512_srli_epi16(a, 4); }
+SL_INLINE vi v_add8(vi a, vi b) { return _mm512_add_epi8(a, b); }
+SL_INLINE vf v_to_float(vi a) { return _mm512_cvtepi32_ps(a); }
+
+SL_INLINE vi v_broadcast(const void *p)
+{
+    int32_t word;
+    memcpy(&word, p, 4);
+    return _mm512_set1_epi32(word);
+}
+
+SL_INLINE vf f_zero(void) { return _mm512_setzero_ps(); }
+SL_INLINE vf f_load(const float *p) { return _mm512_load_ps(p); }
+SL_INLINE vf f_load_any(const float *p) { return _mm512_loadu_ps(p); }
+SL_INLINE void f_store(float *p, vf v) { _mm512_store_ps(p, v); }
+SL_INLINE void f_store_any(float *p, vf v) { _mm512_storeu_ps(p, v); }
+SL_INLINE vf f_load_half(const void *p) { return _mm512_cvtph_ps(_mm256_loadu_si256(p)); }
+SL_INLINE vf f_broadcast(const float *p) { return _mm512_set1_ps(*p); }
+SL_INLINE vf f_add(vf a, vf b) { return _mm512_add_ps(a, b); }
+SL_INLINE vf f_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+SL_INLINE vf f_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }

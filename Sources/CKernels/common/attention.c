@@ -1,0 +1,163 @@
+#include "../include/sl_attention.h"
+
+#include "../include/sl_functions.h"
+
+static const uint16_t *keys_of(const struct sl_attention *a, int64_t kv_head, int64_t block)
+{
+    return (const uint16_t *)a->blocks[block] + kv_head * a->head_size * SL_KV_POSITIONS;
+}
+
+static const uint16_t *values_of(const struct sl_attention *a, int64_t kv_head, int64_t block)
+{
+    return keys_of(a, a->kv_head_count + kv_head, block);
+}
+
+static const float *query_of(const struct sl_attention *a, int64_t head, int64_t row)
+{
+    return a->queries + row * a->query_stride + head * a->head_size;
+}
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+int64_t sl_attention_partial_floats(int64_t head_size) { return head_size + 2; }
+
+/// Sets the group's keys and values to those of a span's first `count` positions.
+static void set_span(const struct sl_attention *a, struct sl_attention_group *g, int64_t kv_head, int64_t span,
+    int64_t count)
+{
+    int64_t first = span * (SL_SPAN_POSITIONS / SL_KV_POSITIONS);
+    for (int64_t b = 0; b * SL_KV_POSITIONS < count; b++) {
+        g->keys[b] = keys_of(a, kv_head, first + b);
+        g->values[b] = values_of(a, kv_head, first + b);
+    }
+}
+
+/// Computes the group's span. Query i's maximum and sum go to maxima[i], sums[i].
+static void run_span(const struct sl_attention *a, struct sl_attention_group *g, float *maxima, float *sums)
+{
+    a->kernels->attention_scores(g);
+    for (int64_t i = 0; i < g->query_count; i++) {
+        a->kernels->attention_softmax(g->scores + i * SL_SPAN_POSITIONS, g->counts[i], maxima + i, sums + i);
+    }
+    a->kernels->attention_values(g);
+}
+
+/// (max, sum, outputs) of two neighbouring runs of positions become those of both.
+static void merge(const struct sl_kernels *k, int64_t head_size, float *max, float *sum, float *output,
+    float next_max, float next_sum, const float *next_output)
+{
+    float both = next_max > *max ? next_max : *max;
+    float a = sl_exp(*max - both), b = sl_exp(next_max - both);
+    *max = both;
+    k->attention_merge(sum, a, &next_sum, b, 1);
+    k->attention_merge(output, a, next_output, b, head_size);
+}
+
+/// The queries of a group: positions ascending, all with the same KV head.
+struct group_place {
+    int64_t row[SL_QUERY_GROUP];
+    int64_t head[SL_QUERY_GROUP];
+};
+
+/// Rows of queries that share passes over the keys: `count` (row, head) pairs from number `first` on.
+static void run_group(const struct sl_attention *a, int64_t kv_head, const struct group_place *place, int64_t count)
+{
+    float scores[SL_QUERY_GROUP * SL_SPAN_POSITIONS], maxima[SL_QUERY_GROUP], sums[SL_QUERY_GROUP];
+    float running_max[SL_QUERY_GROUP], running_sum[SL_QUERY_GROUP];
+    float next[SL_QUERY_GROUP][a->head_size];
+    int64_t last_count = a->first_position + place->row[count - 1] + 1;
+    for (int64_t span = 0; span * SL_SPAN_POSITIONS < last_count; span++) {
+        struct sl_attention_group g = {.head_size = a->head_size, .scale = a->scale, .scores = scores};
+        int64_t base = span * SL_SPAN_POSITIONS, which[SL_QUERY_GROUP];
+        for (int64_t i = 0; i < count; i++) {
+            int64_t seen = least(a->first_position + place->row[i] + 1 - base, SL_SPAN_POSITIONS);
+            if (seen <= 0) continue; // this query ends in an earlier span
+            int64_t j = g.query_count++;
+            which[j] = i;
+            g.counts[j] = seen;
+            g.queries[j] = query_of(a, place->head[i], place->row[i]);
+            g.outputs[j] = span > 0 ? next[j]
+                : a->output + place->row[i] * a->output_stride + place->head[i] * a->head_size;
+        }
+        set_span(a, &g, kv_head, span, g.counts[g.query_count - 1]);
+        run_span(a, &g, maxima, sums);
+        for (int64_t j = 0; j < g.query_count; j++) {
+            int64_t i = which[j];
+            if (span == 0) {
+                running_max[i] = maxima[j];
+                running_sum[i] = sums[j];
+                continue;
+            }
+            float *output = a->output + place->row[i] * a->output_stride + place->head[i] * a->head_size;
+            merge(a->kernels, a->head_size, running_max + i, running_sum + i, output, maxima[j], sums[j], next[j]);
+        }
+    }
+    for (int64_t i = 0; i < count; i++) {
+        float *output = a->output + place->row[i] * a->output_stride + place->head[i] * a->head_size;
+        a->kernels->divide(output, running_sum[i], a->head_size, output);
+    }
+}
+
+void sl_attention_rows(const struct sl_attention *a, int64_t kv_head, int64_t row_begin, int64_t row_end)
+{
+    int64_t heads = a->head_count / a->kv_head_count;
+    // Groups of about equal size, whole rows of heads where they fit.
+    int64_t total = (row_end - row_begin) * heads;
+    int64_t per_group = heads <= SL_QUERY_GROUP ? SL_QUERY_GROUP / heads * heads : SL_QUERY_GROUP;
+    for (int64_t first = 0; first < total; first += per_group) {
+        int64_t count = least(per_group, total - first);
+        struct group_place place;
+        for (int64_t i = 0; i < count; i++) {
+            place.row[i] = row_begin + (first + i) / heads;
+            place.head[i] = kv_head * heads + (first + i) % heads;
+        }
+        run_group(a, kv_head, &place, count);
+    }
+}
+
+void sl_attention_span(const struct sl_attention *a, int64_t kv_head, int64_t row, int64_t span, float *partials,
+    int64_t partial_stride)
+{
+    float scores[SL_QUERY_GROUP * SL_SPAN_POSITIONS], maxima[SL_QUERY_GROUP], sums[SL_QUERY_GROUP];
+    int64_t heads = a->head_count / a->kv_head_count;
+    int64_t seen = least(a->first_position + row + 1 - span * SL_SPAN_POSITIONS, SL_SPAN_POSITIONS);
+    for (int64_t first = 0; first < heads; first += SL_QUERY_GROUP) {
+        struct sl_attention_group g = {.head_size = a->head_size, .scale = a->scale, .scores = scores};
+        g.query_count = least(heads - first, SL_QUERY_GROUP);
+        for (int64_t i = 0; i < g.query_count; i++) {
+            g.counts[i] = seen;
+            g.queries[i] = query_of(a, kv_head * heads + first + i, row);
+            g.outputs[i] = partials + (first + i) * partial_stride + 2;
+        }
+        set_span(a, &g, kv_head, span, seen);
+        run_span(a, &g, maxima, sums);
+        for (int64_t i = 0; i < g.query_count; i++) {
+            partials[(first + i) * partial_stride] = maxima[i];
+            partials[(first + i) * partial_stride + 1] = sums[i];
+        }
+    }
+}
+
+void sl_attention_join(const struct sl_attention *a, int64_t head, int64_t row, float *partials, int64_t span_stride,
+    int64_t span_count)
+{
+    for (int64_t span = 1; span < span_count; span++) {
+        float *next = partials + span * span_stride;
+        merge(a->kernels, a->head_size, partials, partials + 1, partials + 2, next[0], next[1], next + 2);
+    }
+    a->kernels->divide(partials + 2, partials[1], a->head_size,
+        a->output + row * a->output_stride + head * a->head_size);
+}
+
+void sl_attention_store(const struct sl_kernels *k, int64_t kv_head_count, int64_t head_size, const float *keys,
+    const float *values, void *block, int64_t position)
+{
+    uint16_t *key_out = (uint16_t *)block + position % SL_KV_POSITIONS;
+    uint16_t *value_out = (uint16_t *)block + (kv_head_count * SL_KV_POSITIONS + position % SL_KV_POSITIONS) * head_size;
+    for (int64_t h = 0; h < kv_head_count; h++) {
+        uint16_t converted[head_size];
+        k->to_half(keys + h * head_size, head_size, converted);
+        for (int64_t d = 0; d < head_size; d++) key_out[(h * head_size + d) * SL_KV_POSITIONS] = converted[d];
+        k->to_half(values + h * head_size, head_size, value_out + h * SL_KV_POSITIONS * head_size);
+    }
+}

@@ -1,0 +1,65 @@
+#include "tables.h"
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+
+/// What the paths are compiled for (the target strings in their folders). The compiler's check includes
+/// the operating system's part: that it saves the wide registers.
+static int has_avx2(void)
+{
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+
+static int has_avx512(void)
+{
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+        && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+
+const struct sl_kernels *sl_kernels_find(enum sl_isa isa)
+{
+    __builtin_cpu_init();
+    switch (isa) {
+    case SL_ISA_SCALAR: return __builtin_cpu_supports("fma") ? &sl_scalar_fma_kernels : &sl_scalar_kernels;
+    case SL_ISA_AVX2: return has_avx2() ? &sl_avx2_kernels : NULL;
+    case SL_ISA_AVX512: return has_avx512() ? &sl_avx512_kernels : NULL;
+    case SL_ISA_AVX512_VNNI:
+        return has_avx512() && __builtin_cpu_supports("avx512vnni") ? &sl_avx512_vnni_kernels : NULL;
+    default: return NULL;
+    }
+}
+
+static const unsigned int control_default = 0x1f80; // all exceptions masked, to nearest, denormals kept
+static const unsigned int control_mask = 0xffc0;    // all but the sticky flags
+
+int32_t sl_float_environment_is_default(void) { return (_mm_getcsr() & control_mask) == control_default; }
+
+void sl_float_environment_set_default(void) { _mm_setcsr(control_default); }
+
+#else
+
+const struct sl_kernels *sl_kernels_find(enum sl_isa isa) { return isa == SL_ISA_SCALAR ? &sl_scalar_kernels : NULL; }
+
+#if defined(__aarch64__)
+
+int32_t sl_float_environment_is_default(void)
+{
+    uint64_t control;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(control));
+    return (control & 0x1ff9f00) == 0; // rounding mode, flush to zero, default NaN, traps
+}
+
+void sl_float_environment_set_default(void)
+{
+    uint64_t zero = 0;
+    __asm__ volatile("msr fpcr, %0" : : "r"(zero));
+}
+
+#else
+
+int32_t sl_float_environment_is_default(void) { return 1; }
+void sl_float_environment_set_default(void) {}
+
+#endif
+#endif

@@ -1,0 +1,6 @@
+#include "../common/tables.h"
+#include "../common/values.h"
+
+#define SL_NAME(x) sl_scalar_##x
+#define SL_TITLE "scalar"
+#include "scalar_kernels.h"

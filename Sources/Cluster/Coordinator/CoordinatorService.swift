@@ -1,0 +1,76 @@
+public import Logging
+public import Memory
+public import Models
+public import Orchestration
+public import Transport
+public import Vocabulary
+import Foundation
+import Wire
+
+/// A coordinator in this process: listens for nodes and operators, plans, and serves generations.
+public final class CoordinatorService: GenerationService {
+    public let models: [ModelProfile]
+    /// Where nodes and operators reach it.
+    public let port: Int
+
+    private let shell: CoordinatorShell
+    private let coordinator: Coordinator
+    private let admin: Admin
+    private let system: ClusterActorSystem
+
+    /// A model as it is served.
+    public struct ServedModel: Sendable {
+        public var profile: ModelProfile
+        public var text: any TokenText
+        public init(profile: ModelProfile, text: any TokenText) {
+            self.profile = profile
+            self.text = text
+        }
+    }
+
+    /// Starts to listen; throws a `TransportError` that names host and port when it can't.
+    public init(
+        host: String, port: Int, models: [ServedModel], settings: CoordinatorSettings, options: TransportOptions,
+        logger: Logger
+    ) async throws {
+        // Grows at each start as long as the clock does not run backwards between two of them.
+        let term = Term(UInt64(Date().timeIntervalSince1970 * 1000))
+        let hook = PeerEventHook()
+        let identity = PeerIdentity(node: .coordinator, incarnation: Incarnation(.random(in: 1 ... .max)), role: .coordinator)
+        system = ClusterActorSystem(
+            identity: identity, loop: try EventLoop(), methods: try await ClusterMethods.discover(), options: options,
+            pool: BufferPool(), logger: logger, onPeerEvent: { hook.call($0) })
+        let texts = Dictionary(models.map { ($0.profile.name, $0.text) }, uniquingKeysWith: { first, _ in first })
+        let core = CoordinatorCore(
+            settings: settings, term: term, models: models.map(\.profile), texts: texts)
+        let shell = CoordinatorShell(core: core, term: term, system: system, logger: logger)
+        self.shell = shell
+        self.models = models.map(\.profile)
+        coordinator = system.withObject(WellKnownObject.coordinator) { [system] in
+            Coordinator(shell: shell, actorSystem: system)
+        }
+        admin = system.withObject(WellKnownObject.admin) { [system] in Admin(shell: shell, actorSystem: system) }
+        hook.set { event in
+            if case .lost(let peer, let reason) = event {
+                Task { await shell.peerLost(peer, reason: reason) }
+            }
+        }
+        self.port = try system.listen(host: host, port: port)
+    }
+
+    public func unreadyReason() async -> String? { await shell.unreadyReason() }
+
+    public func generate(_ request: GenerationRequest) async -> AsyncStream<GenerationEvent> {
+        await shell.generate(request)
+    }
+
+    public func topology() async -> Topology { await shell.topology() }
+
+    /// Tokens taken in and put out since the start.
+    public func tokenCounts() async -> (prompt: Int, output: Int) {
+        let counters = await shell.counters
+        return (counters.promptTokenCount, counters.outputTokenCount)
+    }
+
+    public func shutdown() async { await system.shutdown() }
+}

@@ -1,0 +1,93 @@
+import Vocabulary
+
+/// One accepted request: its tokens, what it holds of the pipeline, and what was told of it.
+///
+/// It *runs* while it holds blocks. Preemption ends a run: the blocks go, the tokens stay, and a later run computes
+/// them again.
+struct SequenceState: Sendable {
+    enum Phase: Sendable {
+        /// Holds nothing.
+        case waiting
+        /// Has tokens that are not scheduled yet, besides the newest sampled one.
+        case prompt
+        /// All tokens but the newest are scheduled.
+        case decoding
+    }
+
+    let id: SequenceID
+    /// Without its prompt, which is in `tokens`.
+    let request: GenerationRequest
+    let promptTokenCount: Int
+    /// Clamped to what context and pool have room for.
+    var outputTokenCountMax: Int
+    /// Prompt and output.
+    var tokens: [TokenID]
+
+    // MARK: This run
+
+    var phase: Phase = .waiting
+    /// Grows with each run; rows in flight of an earlier run are stale.
+    var run = 0
+    var blocks: [BlockID] = []
+    /// How many of `blocks` the stages know.
+    var sentBlockCount = 0
+    /// Tokens whose rows were put into steps.
+    var scheduledCount = 0
+    /// Tokens whose rows came back.
+    var committedCount = 0
+    /// The newest step with rows of this run.
+    var lastStep: StepNumber?
+
+    // MARK: What was told
+
+    var output: OutputText
+    /// From the prompt's second token on, as they come.
+    var promptScores: [TokenScore] = []
+    var isPromptScored = false
+
+    // MARK: Times
+
+    var started: Instant?
+    var firstTokenAt: Instant?
+
+    init(id: SequenceID, request: GenerationRequest, outputTokenCountMax: Int) {
+        self.id = id
+        var bare = request
+        bare.prompt = []
+        self.request = bare
+        self.outputTokenCountMax = outputTokenCountMax
+        promptTokenCount = request.prompt.count
+        tokens = request.prompt
+        output = OutputText(stopStrings: request.stopStrings, includesStopString: request.includesStopString)
+    }
+
+    var outputTokenCount: Int { tokens.count - promptTokenCount }
+    var hasBegun: Bool { started != nil }
+
+    /// How many scores the whole prompt has.
+    var promptScoreCount: Int { request.scoresPrompt ? promptTokenCount - 1 : 0 }
+
+    /// Whether rows from `position` on still have scores to give.
+    func scoresRows(from position: Int) -> Bool {
+        !isPromptScored && position < promptScoreCount
+    }
+
+    /// Forgets the run; the blocks must have been given back.
+    mutating func endRun() {
+        phase = .waiting
+        run += 1
+        blocks = []
+        sentBlockCount = 0
+        scheduledCount = 0
+        committedCount = 0
+        lastStep = nil
+    }
+
+    func usage(at now: Instant) -> GenerationUsage {
+        let begin = started ?? now
+        let first = firstTokenAt ?? now
+        return GenerationUsage(
+            promptTokenCount: promptTokenCount, outputTokenCount: outputTokenCount, cachedTokenCount: 0,
+            promptSeconds: (first - begin).seconds, outputSeconds: (now - first).seconds)
+    }
+}

@@ -1,0 +1,113 @@
+import CKernels
+
+/// One matrix of a multiplication, and where its product goes: output[row * outputStride + n].
+public struct Product {
+    public let matrix: PackedMatrix
+    public let output: UnsafeMutablePointer<Float>
+    public let outputStride: Int
+
+    public init(_ matrix: PackedMatrix, into output: UnsafeMutablePointer<Float>, stride: Int) {
+        self.matrix = matrix
+        self.output = output
+        outputStride = stride
+    }
+}
+
+extension ComputeContext {
+    /// What happens to a product.
+    public enum Epilogue: Sendable {
+        case store
+        /// Added to what stands in the output, as a residual connection needs it.
+        case add
+    }
+
+    /// output[r * stride + n] = sum over k of W[n, k] x[r, k], for each row that the activations hold. Matrices that read
+    /// the same activations go together in one operation.
+    public func multiply(
+        _ activations: Activations, _ first: Product, _ second: Product? = nil, _ third: Product? = nil,
+        epilogue: Epilogue = .store
+    ) {
+        guard activations.rows > 0 else { return }
+        withUnsafePointer(to: activations.kernelRows) { rows in
+            var job = MultiplicationJob(rows: rows, rowCount: activations.rows, tileCount: 1)
+            var nanoseconds = part(first, activations, epilogue, &job.first)
+            if let second { nanoseconds += part(second, activations, epilogue, &job.second) }
+            if let third { nanoseconds += part(third, activations, epilogue, &job.third) }
+            job.tileCount = tileCount(nanoseconds: nanoseconds, unitCount: job.panelCount)
+            pool.run(job, tileCount: job.tileCount)
+        }
+    }
+
+    /// Sets a part of the job; gives about how long one thread needs for it.
+    private func part(
+        _ product: Product, _ activations: Activations, _ epilogue: Epilogue, _ part: inout MultiplicationJob.Part
+    ) -> Double {
+        let matrix = product.matrix
+        precondition(
+            matrix.columns == activations.columns,
+            "a matrix of \(matrix.columns) columns times activations of \(activations.columns)")
+        precondition(
+            matrix.format.isQuantised ? activations.hasQuantisedForm : activations.hasFloatForm,
+            "these activations were not made for \(matrix.format.name) weights")
+        part.function = sl_kernels_multiply(kernels, matrix.format.kernelFormat)
+        part.matrix = matrix.kernelMatrix
+        part.panelCount = matrix.panelCount
+        part.output = product.output
+        part.outputStride = product.outputStride
+        part.adds = epilogue == .add ? 1 : 0
+        let rate =
+            matrix.format.isQuantised
+            ? instructionSet.multiplyAddsPerNanosecond : instructionSet.floatMultiplyAddsPerNanosecond
+        let bytesPerNanosecond = 15.0
+        return max(
+            Double(matrix.byteCount) / bytesPerNanosecond,
+            Double(matrix.rows * matrix.columns) * Double(activations.rows) / rate)
+    }
+}
+
+/// Up to three matrices; their panels, one after the other, are the units that tiles are cut from.
+private struct MultiplicationJob: TileJob {
+    struct Part {
+        var function: (@convention(c) (UnsafePointer<sl_multiplication>?) -> Void)?
+        var matrix = sl_matrix()
+        var panelCount = 0
+        var output: UnsafeMutablePointer<Float>?
+        var outputStride = 0
+        var adds: Int32 = 0
+    }
+
+    let rows: UnsafePointer<sl_rows>
+    let rowCount: Int
+    var first = Part()
+    var second = Part()
+    var third = Part()
+    var tileCount: Int
+
+    var panelCount: Int { first.panelCount + second.panelCount + third.panelCount }
+
+    init(rows: UnsafePointer<sl_rows>, rowCount: Int, tileCount: Int) {
+        self.rows = rows
+        self.rowCount = rowCount
+        self.tileCount = tileCount
+    }
+
+    func runTile(_ index: Int) {
+        let panels = panelCount * index / tileCount..<panelCount * (index + 1) / tileCount
+        run(first, panels, offset: 0)
+        run(second, panels, offset: first.panelCount)
+        run(third, panels, offset: first.panelCount + second.panelCount)
+    }
+
+    /// The panels of a part that lie in the tile's range; the part's first has number `offset`.
+    private func run(_ part: Part, _ panels: Range<Int>, offset: Int) {
+        let own = panels.clamped(to: offset..<offset + part.panelCount)
+        guard !own.isEmpty, let function = part.function else { return }
+        withUnsafePointer(to: part.matrix) { matrix in
+            var multiplication = sl_multiplication(
+                rows: rows, matrix: matrix, output: part.output, output_stride: Int64(part.outputStride), row_begin: 0,
+                row_end: Int64(rowCount), panel_begin: Int64(own.lowerBound - offset),
+                panel_end: Int64(own.upperBound - offset), adds: part.adds)
+            function(&multiplication)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import CKernels
+import CSystem
+import Memory
+
+/// A worker pool and the kernels of one instruction set: everything a stage computes goes through one of these.
+///
+/// `@unchecked Sendable`: a context may be handed to another thread, but only one thread at a time may drive it. The
+/// driving thread computes too. Operations do not nest: no tile may start another operation of its context.
+public final class ComputeContext: @unchecked Sendable {
+    public let threadCount: Int
+    public let instructionSet: InstructionSet
+
+    let kernels: UnsafePointer<sl_kernels>
+    let pool: WorkerPool
+    /// Memory for partial results, kept from call to call.
+    let scratch = Scratch()
+    let unitScratch = Scratch()
+    private let cpus: [Int]?
+
+    /// - Parameters:
+    ///   - threadCount: 1 or more, the driving thread included.
+    ///   - cpus: one CPU number a thread: the workers are bound to `cpus[1...]`; `cpus[0]` is the driving thread's, which
+    ///     binds itself with `bindCallingThread()`. Nil binds no thread.
+    public init(
+        threadCount: Int, instructionSet: InstructionSet = .best, cpus: [Int]? = nil
+    ) throws(TensorError) {
+        guard (1...Self.threadCountMax).contains(threadCount) else {
+            throw TensorError(
+                .invalidSize, "\(threadCount) compute threads asked for; give a number from 1 to \(Self.threadCountMax)")
+        }
+        guard let kernels = sl_kernels_find(instructionSet.kernelSet) else {
+            let names = InstructionSet.available.map(\.rawValue).joined(separator: ", ")
+            throw TensorError(
+                .unsupported,
+                "this processor has no \(instructionSet.rawValue) instructions; choose one of: \(names)")
+        }
+        if let cpus, cpus.count < threadCount {
+            throw TensorError(
+                .invalidSize, "\(cpus.count) CPUs given for \(threadCount) compute threads; give one for each thread")
+        }
+        self.threadCount = threadCount
+        self.instructionSet = instructionSet
+        self.kernels = kernels
+        self.cpus = cpus
+        pool = try WorkerPool(threadCount: threadCount, cpus: cpus)
+    }
+
+    /// The most threads a context may have.
+    public static let threadCountMax = 1024
+
+    /// Binds the calling thread, which is about to drive this context, to the first of the context's CPUs. Does nothing
+    /// when the context was made without CPUs.
+    public func bindCallingThread() throws(TensorError) {
+        guard let cpu = cpus?.first else { return }
+        let error = sl_thread_pin(Int32(clamping: cpu))
+        guard error == 0 else {
+            throw TensorError(
+                .unsupported, "cannot bind the driving thread to CPU \(cpu); give CPUs that this process may run on")
+        }
+    }
+
+    /// Calls `body` once for each tile 0 ..< tileCount, over all threads; returns when all calls have returned.
+    public func parallel(tileCount: Int, _ body: (Int) -> Void) {
+        withoutActuallyEscaping(body) { pool.run(ClosureJob(body: $0), tileCount: tileCount) }
+    }
+
+    /// Says that a step is over and no operation follows at once: idle workers go to sleep instead of spinning.
+    public func rest() { pool.rest() }
+
+    // MARK: Tiles
+
+    /// How many tiles an operation of about `nanoseconds` on one thread is cut into, at most one a unit.
+    ///
+    /// Tiles of 5 to 50 µs: short enough that a thread that was interrupted holds up little, long enough that taking
+    /// one costs nothing. An operation shorter than two dealings' worth stays with the driving thread.
+    func tileCount(nanoseconds: Double, unitCount: Int) -> Int {
+        guard threadCount > 1, nanoseconds > 4_000, unitCount > 1 else { return 1 }
+        let threads = Double(threadCount)
+        let smallest = max(threads, nanoseconds / 50_000)
+        let wanted = max(smallest, min(nanoseconds / 6_000, 6 * threads))
+        return min(unitCount, max(1, Int(wanted.rounded())))
+    }
+}

@@ -1,0 +1,171 @@
+import Glibc
+import Memory
+import Synchronization
+import Vocabulary
+import Wire
+
+/// One connection of a pair, from the handshake on: reads frames on the loop and hands them to its delegate; sends from
+/// any thread through `outbound`.
+///
+/// `@unchecked Sendable`: all that varies is used on the loop's thread alone.
+final class LaneConnection: ReadinessHandler, @unchecked Sendable {
+    let outbound: OutboundQueue
+    private let socket: Socket
+    private let stream: any ByteStream
+    private let loop: EventLoop
+    private let reader: FrameReader
+    private var watch: Watch?
+    /// Holds on to its owner until the lane is closed.
+    var delegate: (any LaneDelegate)?
+    /// The job it was given in the handshake.
+    var lane = Lane.control
+    private(set) var isClosed = false
+    private(set) var isReading = true
+    /// Only waits for the other end to close.
+    private var isLingering = false
+    private var whenLingered: (@Sendable () -> Void)?
+
+    /// Of one turn, so that a lane full of bulk leaves time for the others.
+    private static let readByteCountMax = 1 << 20
+    /// How long the other end has to read our last words.
+    private static let lingerTime = Instant.Span.seconds(1)
+
+    init(socket: Socket, loop: EventLoop, pool: BufferPool, options: TransportOptions) {
+        self.socket = socket
+        self.loop = loop
+        stream = PlainStream(socket: socket)
+        reader = FrameReader(pool: pool)
+        outbound = OutboundQueue(stream: stream, byteCountMax: options.queuedByteCountMax)
+    }
+
+    /// The other end's address, for logs.
+    var remoteAddress: SocketAddress? { socket.remoteAddress }
+
+    /// Begins to read. On the loop.
+    func open(delegate: any LaneDelegate) throws(TransportError) {
+        self.delegate = delegate
+        let watch = try loop.watch(socket.descriptor, for: [.readable, .ending], handler: self)
+        self.watch = watch
+        outbound.attach(watch) { [weak self, loop] reason in
+            loop.execute { self?.end(LaneEnd(kind: .connection, reason: reason)) }
+        }
+    }
+
+    // MARK: Reading
+
+    func ready(for readiness: Readiness) {
+        if readiness.contains(.writable), !isClosed { outbound.socketIsWritable() }
+        guard !isClosed, !readiness.isDisjoint(with: [.readable, .ending, .broken]) else { return }
+        if isLingering {
+            discard()
+        } else if isReading {
+            read()
+        } else if !readiness.isDisjoint(with: [.ending, .broken]) {
+            end(LaneEnd(kind: .connection, reason: "closed by the other end"))
+        }
+    }
+
+    /// Reads what is there, at most a turn's share. On the loop.
+    func read() {
+        var budget = Self.readByteCountMax
+        while budget > 0, isReading, !isClosed, !isLingering {
+            let (progress, isDrained) = reader.read(from: stream)
+            switch progress {
+            case .bytes(let count):
+                budget -= count
+                delegate?.laneHeard(self)
+                deliver()
+                if isDrained { return }
+            case .blocked: return
+            case .ended: return end(LaneEnd(kind: .connection, reason: "closed by the other end"))
+            case .failed(let reason): return end(LaneEnd(kind: .connection, reason: reason))
+            }
+        }
+    }
+
+    /// Hands on the frames that are complete.
+    private func deliver() {
+        do {
+            while isReading, !isClosed, !isLingering, let delegate {
+                guard let frame = try reader.next(admit: { try delegate.lane(self, admit: $0) }) else { return }
+                try delegate.lane(self, received: frame)
+            }
+        } catch let error as LaneEnd {
+            end(error)
+        } catch let error as WireError {
+            end(LaneEnd(kind: error.kind == .unsupportedVersion ? .version : .violation, reason: error.message))
+        } catch {
+            end(LaneEnd(kind: .violation, reason: String(describing: error)))
+        }
+    }
+
+    /// Leaves what comes in the socket, which makes the other end wait. Its end is still noticed.
+    func pauseReading() {
+        isReading = false
+        watch?.change(removing: .readable)
+    }
+
+    /// Frames that were read already are delivered in a turn of their own.
+    func resumeReading() {
+        guard !isReading, !isClosed else { return }
+        isReading = true
+        loop.execute { [self] in
+            deliver()
+            if isReading, !isClosed { watch?.change(adding: .readable) }
+        }
+    }
+
+    // MARK: Ending
+
+    /// Closes and tells the delegate.
+    func end(_ end: LaneEnd) {
+        guard !isClosed else { return }
+        let delegate = delegate
+        close(TransportError(.peerLost, end.reason))
+        delegate?.lane(self, ended: end)
+    }
+
+    /// Ends the connection at once. `error` goes to those who wait for room. On the loop.
+    func close(_ error: TransportError) {
+        guard !isClosed else { return }
+        isClosed = true
+        watch?.cancel()
+        watch = nil
+        outbound.close(error)
+        stream.shutDown()
+        delegate = nil
+        whenLingered?()
+        whenLingered = nil
+    }
+
+    /// Sends what is queued, then closes once the other end has, or after a second: closing at once would let the
+    /// system throw away what it has not read yet. On the loop.
+    func closeGently(whenClosed: @escaping @Sendable () -> Void = {}) {
+        guard !isClosed else { return whenClosed() }
+        isLingering = true
+        whenLingered = whenClosed
+        delegate = nil
+        watch?.change(adding: .readable)
+        outbound.finish()
+        loop.schedule(after: Self.lingerTime) { [weak self] in
+            self?.close(TransportError(.shutDown, "the connection was closed"))
+        }
+    }
+
+    private func discard() {
+        let isOver = withUnsafeTemporaryAllocation(byteCount: 16 << 10, alignment: 16) { bytes in
+            for _ in 0..<16 {
+                var part = iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
+                switch withUnsafePointer(to: &part, {
+                    stream.read(into: UnsafeBufferPointer(start: $0, count: 1))
+                }) {
+                case .bytes: continue
+                case .blocked: return false
+                case .ended, .failed: return true
+                }
+            }
+            return false
+        }
+        if isOver { close(TransportError(.shutDown, "the connection was closed")) }
+    }
+}

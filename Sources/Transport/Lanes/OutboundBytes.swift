@@ -1,0 +1,88 @@
+import Glibc
+import Memory
+import Wire
+
+/// Frames as the bytes that are still to be written: headers and control parts from chunks, bulk where it lies.
+struct OutboundBytes: Sendable {
+    /// `@unchecked Sendable`: an address that `owner` keeps valid.
+    private struct Segment: @unchecked Sendable {
+        var base: UnsafeMutableRawPointer
+        var byteCount: Int
+        var owner: (any Sendable & AnyObject)?
+    }
+
+    private var segments: [Segment] = []
+    /// The first segment with bytes left.
+    private var head = 0
+    private var chunk = ByteChunk()
+    private(set) var byteCount = 0
+
+    mutating func append(_ frame: OutboundFrame) {
+        let count = FrameHeader.byteCount + frame.control.count
+        if count > chunk.capacity - chunk.used { chunk = ByteChunk(capacity: max(count, ByteChunk.byteCount)) }
+        let bytes = chunk.take(count)
+        frame.header.encode(into: bytes)
+        UnsafeMutableRawBufferPointer(rebasing: bytes[FrameHeader.byteCount...]).copyBytes(from: frame.control)
+        append(bytes, owner: chunk)
+        if let bulk = frame.bulk, bulk.byteCount > 0 {
+            append(UnsafeMutableRawBufferPointer(start: bulk.base, count: bulk.byteCount), owner: bulk.buffer)
+        }
+    }
+
+    private mutating func append(_ bytes: UnsafeMutableRawBufferPointer, owner: any Sendable & AnyObject) {
+        guard let base = bytes.baseAddress else { return }
+        byteCount += bytes.count
+        // Small frames that lie behind each other go as one part.
+        if head < segments.count, segments[segments.count - 1].owner === owner,
+            segments[segments.count - 1].base + segments[segments.count - 1].byteCount == base {
+            segments[segments.count - 1].byteCount += bytes.count
+        } else {
+            segments.append(Segment(base: base, byteCount: bytes.count, owner: owner))
+        }
+    }
+
+    /// Sets `parts` to the first bytes, at most `byteCountMax`; returns how many parts and bytes.
+    func gather(
+        into parts: UnsafeMutableBufferPointer<iovec>, byteCountMax: Int
+    ) -> (partCount: Int, byteCount: Int) {
+        var partCount = 0
+        var byteCount = 0
+        for segment in segments[head...].prefix(parts.count) where byteCount < byteCountMax {
+            let count = min(segment.byteCount, byteCountMax - byteCount)
+            parts[partCount] = iovec(iov_base: segment.base, iov_len: count)
+            partCount += 1
+            byteCount += count
+        }
+        return (partCount, byteCount)
+    }
+
+    /// The first `count` bytes were written.
+    mutating func remove(_ count: Int) {
+        byteCount -= count
+        var rest = count
+        while rest > 0 {
+            guard segments[head].byteCount <= rest else {
+                segments[head].base += rest
+                segments[head].byteCount -= rest
+                break
+            }
+            rest -= segments[head].byteCount
+            segments[head].owner = nil
+            head += 1
+        }
+        if byteCount == 0 {
+            removeAll()
+        } else if head > 64, head > segments.count / 2 {
+            segments.removeFirst(head)
+            head = 0
+        }
+    }
+
+    mutating func removeAll() {
+        segments.removeAll(keepingCapacity: segments.count <= 1024)
+        head = 0
+        byteCount = 0
+        if chunk.capacity > ByteChunk.byteCount { chunk = ByteChunk() }
+        chunk.used = 0
+    }
+}

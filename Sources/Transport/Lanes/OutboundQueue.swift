@@ -1,0 +1,253 @@
+import Glibc
+import Synchronization
+import Vocabulary
+
+/// What one lane has to send, in order, within a limit of bytes. Whoever adds a frame writes, unless another thread
+/// does already or the socket is full; then the loop goes on when there is room.
+final class OutboundQueue: Sendable {
+    private let stream: any ByteStream
+    private let byteCountMax: Int
+    private let state = Mutex(State())
+    private let watch = Mutex<Watch?>(nil)
+    private let onBroken = Mutex<(@Sendable (String) -> Void)?>(nil)
+    private let parts: PartList
+
+    typealias WhenQueued = @Sendable (Result<Void, any Error>) -> Void
+
+    enum Placing: Sendable {
+        case queued
+        /// No room: the frame waits for it under its ticket.
+        case parked
+        case closed(TransportError)
+    }
+
+    private struct Parked: Sendable {
+        let frame: OutboundFrame
+        let ticket: UInt64
+        let whenQueued: WhenQueued?
+    }
+
+    private struct State: Sendable {
+        var bytes = OutboundBytes()
+        var parked: [Parked] = []
+        var lastTicket: UInt64 = 0
+        /// A thread is writing; it sees what is added meanwhile.
+        var isWriting = false
+        /// The loop will be told when the socket takes more.
+        var isBlocked = false
+        /// Finish writing when everything is out.
+        var isFinishing = false
+        var closed: TransportError?
+    }
+
+    /// `@unchecked Sendable`: only the one thread that writes uses it.
+    private struct PartList: @unchecked Sendable {
+        let parts = UnsafeMutableBufferPointer<iovec>.allocate(capacity: 64)
+    }
+
+    /// At once, so that a thread, above all the loop's, gets to other work.
+    private static let writeByteCountMax = 1 << 20
+
+    init(stream: any ByteStream, byteCountMax: Int) {
+        self.stream = stream
+        self.byteCountMax = byteCountMax
+        parts = PartList()
+    }
+
+    deinit { parts.parts.deallocate() }
+
+    /// Must come before the first frame.
+    func attach(_ watch: Watch, onBroken: @escaping @Sendable (String) -> Void) {
+        self.watch.withLock { $0 = watch }
+        self.onBroken.withLock { $0 = onBroken }
+    }
+
+    // MARK: Adding
+
+    func makeTicket() -> UInt64 {
+        state.withLock { state in
+            state.lastTicket += 1
+            return state.lastTicket
+        }
+    }
+
+    /// Queues the frame, or parks it while there is no room; `whenQueued` is called for a parked frame alone.
+    func place(_ frame: OutboundFrame, ticket: UInt64, whenQueued: WhenQueued? = nil) -> Placing {
+        let placing = state.withLock { state -> Placing in
+            if let closed = state.closed { return .closed(closed) }
+            guard state.bytes.byteCount < byteCountMax, state.parked.isEmpty else {
+                state.parked.append(Parked(frame: frame, ticket: ticket, whenQueued: whenQueued))
+                return .parked
+            }
+            state.bytes.append(frame)
+            return .queued
+        }
+        if case .queued = placing { flush() }
+        return placing
+    }
+
+    /// Queues a small frame beyond the limit. False when the lane is closed.
+    @discardableResult
+    func placeUrgently(_ frame: OutboundFrame) -> Bool {
+        let isQueued = state.withLock { state in
+            guard state.closed == nil, !state.isFinishing else { return false }
+            state.bytes.append(frame)
+            return true
+        }
+        if isQueued { flush() }
+        return isQueued
+    }
+
+    /// Takes a parked frame back; false when it is not parked any more.
+    @discardableResult
+    func withdraw(_ ticket: UInt64, error: any Error) -> Bool {
+        let parked = state.withLock { state -> Parked? in
+            guard let index = state.parked.firstIndex(where: { $0.ticket == ticket }) else { return nil }
+            return state.parked.remove(at: index)
+        }
+        parked?.whenQueued?(.failure(error))
+        return parked != nil
+    }
+
+    /// Queues the frame; suspends while there is no room, but not beyond `deadline`.
+    func enqueue(_ frame: OutboundFrame, deadline: Instant?, loop: EventLoop, peer: NodeID) async throws {
+        let ticket = makeTicket()
+        let timer = Mutex<LoopTimer?>(nil)
+        defer { timer.withLock { $0 }?.cancel() }
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+                switch place(frame, ticket: ticket, whenQueued: { continuation.resume(with: $0) }) {
+                case .queued: continuation.resume()
+                case .closed(let error): continuation.resume(throwing: error)
+                case .parked:
+                    if let deadline {
+                        let error = TransportError(
+                            .deadlineExceeded, "\(peer) did not take a message within its deadline", peer: peer)
+                        timer.withLock {
+                            $0 = loop.schedule(at: deadline) { [weak self] in self?.withdraw(ticket, error: error) }
+                        }
+                    }
+                    if Task.isCancelled { withdraw(ticket, error: CancellationError()) }
+                }
+            }
+        } onCancel: {
+            withdraw(ticket, error: CancellationError())
+        }
+    }
+
+    var queuedByteCount: Int { state.withLock { $0.bytes.byteCount } }
+
+    // MARK: Writing
+
+    /// The socket takes bytes again. On the loop.
+    func socketIsWritable() {
+        state.withLock { $0.isBlocked = false }
+        flush()
+        let isBlocked = state.withLock { $0.isBlocked }
+        if !isBlocked { watch.withLock { $0 }?.change(removing: .writable) }
+    }
+
+    private enum Next: Sendable {
+        case write(partCount: Int, byteCount: Int)
+        case rest
+        case finish
+    }
+
+    private func flush() {
+        let isMine = state.withLock { state in
+            guard !state.isWriting, !state.isBlocked, state.closed == nil else { return false }
+            state.isWriting = true
+            return true
+        }
+        guard isMine else { return }
+        var budget = Self.writeByteCountMax
+        while true {
+            switch next(budget: budget) {
+            case .rest: return
+            case .finish:
+                stream.finishWriting()
+                return
+            case .write(let partCount, let byteCount):
+                let progress = stream.write(from: UnsafeBufferPointer(rebasing: parts.parts[..<partCount]))
+                switch progress {
+                case .bytes(let count):
+                    wrote(count)
+                    budget -= count
+                    if count < byteCount || budget <= 0 { return block() }
+                case .blocked: return block()
+                case .ended: return fail("the connection has ended")
+                case .failed(let reason): return fail(reason)
+                }
+            }
+        }
+    }
+
+    private func next(budget: Int) -> Next {
+        state.withLock { state in
+            if state.closed != nil { state.bytes.removeAll() }
+            guard state.bytes.byteCount > 0 else {
+                state.isWriting = false
+                return state.isFinishing && state.closed == nil ? .finish : .rest
+            }
+            let (partCount, byteCount) = state.bytes.gather(into: parts.parts, byteCountMax: budget)
+            return .write(partCount: partCount, byteCount: byteCount)
+        }
+    }
+
+    private func wrote(_ count: Int) {
+        let admitted = state.withLock { state -> [Parked] in
+            state.bytes.remove(count)
+            guard !state.parked.isEmpty, state.closed == nil else { return [] }
+            var admittedCount = 0
+            while admittedCount < state.parked.count, state.bytes.byteCount < byteCountMax {
+                state.bytes.append(state.parked[admittedCount].frame)
+                admittedCount += 1
+            }
+            defer { state.parked.removeFirst(admittedCount) }
+            return Array(state.parked.prefix(admittedCount))
+        }
+        for parked in admitted { parked.whenQueued?(.success(())) }
+    }
+
+    private func block() {
+        let mustWatch = state.withLock { state in
+            state.isWriting = false
+            guard state.closed == nil, state.bytes.byteCount > 0 || state.isFinishing else { return false }
+            state.isBlocked = true
+            return true
+        }
+        if mustWatch { watch.withLock { $0 }?.change(adding: .writable) }
+    }
+
+    private func fail(_ reason: String) {
+        state.withLock { state in
+            state.isWriting = false
+            // Nobody tries again until the lane is closed, which this brings about.
+            state.isBlocked = true
+        }
+        onBroken.withLock { $0 }?(reason)
+    }
+
+    // MARK: Ending
+
+    /// Writes what is queued, then tells the other end that nothing follows.
+    func finish() {
+        state.withLock { $0.isFinishing = true }
+        flush()
+    }
+
+    /// Everything that waits fails with `error`.
+    func close(_ error: TransportError) {
+        let parked = state.withLock { state -> [Parked] in
+            guard state.closed == nil else { return [] }
+            state.closed = error
+            // A thread that is writing still reads from the bytes; it removes them itself.
+            if !state.isWriting { state.bytes.removeAll() }
+            defer { state.parked = [] }
+            return state.parked
+        }
+        for parked in parked { parked.whenQueued?(.failure(error)) }
+        watch.withLock { $0 = nil }
+        onBroken.withLock { $0 = nil }
+    }
+}

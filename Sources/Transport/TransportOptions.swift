@@ -1,0 +1,33 @@
+public import Vocabulary
+
+/// Limits and times of a `ClusterActorSystem`.
+public struct TransportOptions: Sendable {
+    /// Listen and connect beyond this host, in plain text (`--insecure`).
+    public var allowsNonLoopback = false
+    /// A peer that was not heard of for this long is pinged.
+    public var pingInterval = Instant.Span.seconds(1)
+    /// A peer that was not heard of for this long is lost.
+    public var silenceMax = Instant.Span.seconds(5)
+    /// From the beginning of `connect` to all lanes being up.
+    public var connectTimeout = Instant.Span.seconds(5)
+    /// From the acceptance of a connection to its hello, and from the first lane's hello to the last one's.
+    public var handshakeTimeout = Instant.Span.seconds(5)
+    /// Of calls outside `withDeadline`.
+    public var callDeadline = Instant.Span.seconds(30)
+    /// Accepted connections that have not said a complete hello, or whose other lanes are not there yet.
+    public var halfOpenCountMax = 64
+    /// A lane with this many bytes waiting takes no more: callers suspend. One frame may reach beyond it.
+    public var queuedByteCountMax = 64 << 20
+    /// With this many frames, or bytes, waiting for one actor, calls of that sender are refused as overloaded, and the
+    /// lane on which its one-way messages come is not read until half of them are done.
+    public var mailboxFrameCountMax = 8192
+    public var mailboxByteCountMax = 256 << 20
+    /// Send CRC-32C checksums of bodies. Received ones are always checked.
+    public var sendsChecksums = true
+    /// Told in the handshake, for logs.
+    public var programVersion = ""
+    /// Where others reach this process; nil tells them the host it listens on.
+    public var advertisedHost: String?
+
+    public init() {}
+}

@@ -1,0 +1,17 @@
+import ArgumentParser
+
+@main
+struct ShardlineCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "shardline",
+        abstract: "Serves large language models on a cluster of ordinary machines.",
+        discussion: ProgramEnvironment.discussion,
+        version: ProgramVersion.text,
+        subcommands: [
+            LocalCommand.self, ServeCommand.self, TopologyCommand.self, ChatCommand.self, GenerateCommand.self,
+        ])
+
+    static func main() async {
+        await ProgramEnvironment.run(ShardlineCommand.self)
+    }
+}

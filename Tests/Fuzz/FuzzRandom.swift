@@ -1,0 +1,23 @@
+/// SplitMix64, seeded for one case, so that any case can be repeated alone.
+struct FuzzRandom: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64, case index: Int) {
+        state = seed &* 0xD1B5_4A32_D192_ED03 ^ UInt64(index)
+        // Neighbouring cases begin with unlike numbers.
+        state = next() ^ next()
+    }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+        return value ^ (value >> 31)
+    }
+
+    mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
+
+    /// True once in `count` times on average.
+    mutating func once(in count: Int) -> Bool { below(count) == 0 }
+}
