@@ -64,10 +64,10 @@ let package = Package(
     ],
     targets: [
         // Row 7
-        program("shardline", ["Cluster", "Gateway", "Configuration", "OpenAIClient", "Models", "Telemetry", "Transport",
-            "Vocabulary", argumentParser, logging, lifecycle]),
-        program("shardline-node", ["Cluster", "Configuration", "Telemetry", "Transport", "Vocabulary", argumentParser,
-            logging]),
+        program("shardline", ["Cluster", "Gateway", "Configuration", "OpenAIClient", "Orchestration", "Models", "Telemetry",
+            "Tensors", "Transport", "Vocabulary", argumentParser, logging, lifecycle]),
+        program("shardline-node", ["Cluster", "Configuration", "Memory", "Telemetry", "Tensors", "Transport", "Vocabulary",
+            argumentParser, logging]),
         program("shardline-load", ["LoadTest", "OpenAIClient", "Telemetry", argumentParser]),
         // Row 6
         room("Gateway", ["Models", "Telemetry", "Vocabulary", hummingbird, logging, nioCore]),

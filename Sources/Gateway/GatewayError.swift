@@ -25,8 +25,7 @@ public struct GatewayError: Error, CustomStringConvertible, Sendable {
             message = "\(host):\(port) may not be listened on without privileges; choose a port above 1023 with --port"
         case EADDRNOTAVAIL:
             kind = .cannotBind
-            message =
-                "\(host):\(port) cannot be listened on: \(host) is not an address of this machine; choose one with --host"
+            message = "\(host):\(port) cannot be listened on: no address of this machine; choose one with --host"
         default:
             kind = .cannotBind
             message = "\(host):\(port) cannot be listened on: \(error); choose another with --host and --port"

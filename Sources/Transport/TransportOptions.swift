@@ -4,9 +4,9 @@ public import Vocabulary
 public struct TransportOptions: Sendable {
     /// Listen and connect beyond this host, in plain text (`--insecure`).
     public var allowsNonLoopback = false
-    /// A peer that was not heard of for this long is pinged.
+    /// A lane on which nothing came for this long is pinged.
     public var pingInterval = Instant.Span.seconds(1)
-    /// A peer that was not heard of for this long is lost.
+    /// A peer is lost when nothing came on one of its lanes for this long.
     public var silenceMax = Instant.Span.seconds(5)
     /// From the beginning of `connect` to all lanes being up.
     public var connectTimeout = Instant.Span.seconds(5)
@@ -22,8 +22,6 @@ public struct TransportOptions: Sendable {
     /// lane on which its one-way messages come is not read until half of them are done.
     public var mailboxFrameCountMax = 8192
     public var mailboxByteCountMax = 256 << 20
-    /// Send CRC-32C checksums of bodies. Received ones are always checked.
-    public var sendsChecksums = true
     /// Told in the handshake, for logs.
     public var programVersion = ""
     /// Where others reach this process; nil tells them the host it listens on.

@@ -1,17 +1,17 @@
 import Foundation
-import Logging
+import Synchronization
 
 /// The node processes of a local cluster.
 ///
 /// Every node's standard input is the reading end of one pipe that nobody writes to. Its writing end is held by this
 /// process alone: when this process ends, however it ends, each node reads the end of the file and stops.
-final class NodeProcesses {
+final class NodeProcesses: Sendable {
     struct Failure: Error, CustomStringConvertible {
         let description: String
     }
 
     private let lifeline = Pipe()
-    private var processes: [Process] = []
+    private let started = Mutex<[Process]>([])
 
     init() {
         // A node that inherited the writing end would keep its siblings alive.
@@ -30,14 +30,18 @@ final class NodeProcesses {
         process.arguments = arguments + ["--stop-with-parent"]
         process.standardInput = lifeline.fileHandleForReading
         try process.run()
-        processes.append(process)
+        started.withLock { $0.append(process) }
     }
 
-    /// The first process that has ended although it should not have.
-    var ended: Process? { processes.first { !$0.isRunning } }
+    /// Names a process that has ended although it should not have.
+    var endedDescription: String? {
+        guard let process = started.withLock({ $0.first { !$0.isRunning } }) else { return nil }
+        return "the node with process id \(process.processIdentifier) ended with status \(process.terminationStatus)"
+    }
 
     /// Asks all to stop, and ends by force those that have not within a few seconds.
     func stop() async {
+        let processes = started.withLock { $0 }
         for process in processes where process.isRunning { process.terminate() }
         for _ in 0..<50 where processes.contains(where: \.isRunning) {
             try? await Task.sleep(for: .milliseconds(100))

@@ -6,13 +6,14 @@ enum ByteMutator {
         (1 << 32) - 1, 1 << 40, 1 << 61, 1 << 62, (1 << 63) - 1, 1 << 63, .max - 31, .max - 7, .max - 1, .max,
     ]
 
-    /// One to eight changes, most of them before `headByteCount`, where a parser's decisions are.
+    /// One change, or two, or rarely more, for the first refusal hides what lies behind it. Most of them are before
+    /// `headByteCount`, where a parser's decisions are.
     static func mutate(_ bytes: inout [UInt8], headByteCount: Int, _ random: inout FuzzRandom) {
-        for _ in 0...random.below(8) where !bytes.isEmpty {
+        repeat {
             let isInHead = !random.once(in: 10)
             let position = random.below(isInHead ? min(headByteCount, bytes.count) : bytes.count)
             change(&bytes, at: position, &random)
-        }
+        } while !bytes.isEmpty && random.once(in: 3)
     }
 
     private static func change(_ bytes: inout [UInt8], at position: Int, _ random: inout FuzzRandom) {

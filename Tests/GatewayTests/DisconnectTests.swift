@@ -1,3 +1,6 @@
+import Gateway
+import Logging
+import ServiceLifecycle
 import Testing
 import Vocabulary
 
@@ -50,7 +53,7 @@ import Vocabulary
                 try await Task.sleep(for: .milliseconds(200))
                 try await connection.close()
             }
-            #expect(await gateway.service.waitForCancelled(1))
+            #expect(await gateway.service.waitForCancelled(1), "requests \(gateway.service.requests.count)")
         }
     }
 
@@ -64,6 +67,40 @@ import Vocabulary
             }
             #expect(gateway.service.cancelledCount == 0)
         }
+    }
+
+    /// The client of an answer that is under way gets all of it; the gateway ends after it.
+    @Test func aGracefulShutdownLetsAnswersEnd() async throws {
+        let service = FakeService { request, events in
+            events.yield(.output(text: "first", tokens: []))
+            try? await Task.sleep(for: .milliseconds(300))
+            events.yield(.output(text: "last", tokens: []))
+            events.yield(.finished(.stop, FakeService.usage(request, outputTokenCount: 2)))
+        }
+        let (ports, boundPort) = AsyncStream<Int>.makeStream()
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let gateway = Gateway(
+            settings: GatewaySettings(port: 0), service: service, codecs: ["tiny": FakeCodec()], version: "",
+            logger: logger, onBound: { boundPort.yield($0) })
+        let group = ServiceGroup(services: [gateway], logger: logger)
+        async let ended: Void = group.run()
+        for await port in ports {
+            // A connection without a request does not hold the shutdown up.
+            try await HTTPConnection.with(port: port) { idle in
+                #expect(try await idle.ask("GET", "/health").status == 200)
+                let events = try await HTTPConnection.with(port: port) { connection in
+                    try await connection.send("POST", "/v1/completions", #"{"prompt":"x","stream":true}"#)
+                    _ = try await connection.head()
+                    await group.triggerGracefulShutdown()
+                    return try await connection.events()
+                }
+                #expect(events.contains { $0.contains("last") })
+                #expect(events.last == "[DONE]")
+            }
+            break
+        }
+        try await ended
+        #expect(service.cancelledCount == 0)
     }
 
     @Test func stoppingTheGatewayCancelsWhatRuns() async throws {

@@ -68,6 +68,15 @@ import Testing
         }
     }
 
+    @Test func answersHeadRequests() async throws {
+        try await RunningGateway.with { gateway in
+            try await HTTPConnection.with(port: gateway.port) { connection in
+                try await connection.send("HEAD", "/health")
+                #expect(try await connection.head().status == 200)
+            }
+        }
+    }
+
     @Test func namesThePortInUse() async throws {
         try await RunningGateway.with { gateway in
             let second = Gateway(

@@ -22,10 +22,9 @@ enum TinyModel {
         {% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}
         """
 
-    static var tokens: [String] {
+    static let tokens: [String] =
         controlTokens + (0...255).map(alphabetCharacter)
-            + merges.map { $0.split(separator: " ").joined() } + [userDefinedToken]
-    }
+        + merges.map { $0.split(separator: " ").joined() } + [userDefinedToken]
 
     static func token(ofByte byte: UInt8) -> TokenID { TokenID(controlTokens.count) + TokenID(byte) }
     static func token(ofMerge index: Int) -> TokenID { TokenID(controlTokens.count + 256 + index) }

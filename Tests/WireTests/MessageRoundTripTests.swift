@@ -62,7 +62,8 @@ import Wire
     }
 
     @Test func reasonsAreCutAtACharacter() throws {
-        let long = RemoteFailure(code: String(repeating: "c", count: 100), message: String(repeating: "漢", count: 5000))
+        let long = RemoteFailure(
+            code: String(repeating: "c", count: 100), message: String(repeating: "漢", count: 5000))
         let back = try long.overTheWire()
         #expect(back.code == String(repeating: "c", count: 64))
         #expect(back.message == String(repeating: "漢", count: 2048 / 3))

@@ -26,7 +26,6 @@ typedef vi operand;
 
 SL_INLINE vi stored_bytes(vi w) { return _mm512_xor_si512(w, _mm512_set1_epi8((char)0x80)); }
 
-enum kind;
 SL_INLINE vi start_bias(int shift, const struct sl_block *x) { return _mm512_set1_epi32(x->bias >> shift); }
 #define start_of(kind, x) \
     ((kind) == Q4_1 ? _mm512_setzero_si512() : (kind) == Q4_0 ? start_bias(4, x) : start_bias(0, x))

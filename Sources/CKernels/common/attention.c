@@ -53,48 +53,52 @@ static void merge(const struct sl_kernels *k, int64_t head_size, float *max, flo
     k->attention_merge(output, a, next_output, b, head_size);
 }
 
-/// The queries of a group: positions ascending, all with the same KV head.
-struct group_place {
+/// The queries of a group: (row, head) pairs of one KV head, positions ascending.
+struct places {
+    int64_t count;
     int64_t row[SL_QUERY_GROUP];
     int64_t head[SL_QUERY_GROUP];
 };
 
-/// Rows of queries that share passes over the keys: `count` (row, head) pairs from number `first` on.
-static void run_group(const struct sl_attention *a, int64_t kv_head, const struct group_place *place, int64_t count)
+/// Query vectors side by side, [d][SL_QUERY_GROUP], from the `first` place on.
+static void gather_queries(const struct sl_attention *a, const struct places *places, int64_t first, float *queries)
 {
-    float scores[SL_QUERY_GROUP * SL_SPAN_POSITIONS], maxima[SL_QUERY_GROUP], sums[SL_QUERY_GROUP];
-    float running_max[SL_QUERY_GROUP], running_sum[SL_QUERY_GROUP];
-    float next[SL_QUERY_GROUP][a->head_size];
-    int64_t last_count = a->first_position + place->row[count - 1] + 1;
-    for (int64_t span = 0; span * SL_SPAN_POSITIONS < last_count; span++) {
-        struct sl_attention_group g = {.head_size = a->head_size, .scale = a->scale, .scores = scores};
-        int64_t base = span * SL_SPAN_POSITIONS, which[SL_QUERY_GROUP];
-        for (int64_t i = 0; i < count; i++) {
-            int64_t seen = least(a->first_position + place->row[i] + 1 - base, SL_SPAN_POSITIONS);
-            if (seen <= 0) continue; // this query ends in an earlier span
-            int64_t j = g.query_count++;
-            which[j] = i;
-            g.counts[j] = seen;
-            g.queries[j] = query_of(a, place->head[i], place->row[i]);
-            g.outputs[j] = span > 0 ? next[j]
-                : a->output + place->row[i] * a->output_stride + place->head[i] * a->head_size;
+    for (int64_t i = first; i < places->count; i++) {
+        const float *query = query_of(a, places->head[i], places->row[i]);
+        for (int64_t d = 0; d < a->head_size; d++) queries[d * SL_QUERY_GROUP + i - first] = query[d];
+    }
+}
+
+static float *output_of(const struct sl_attention *a, const struct places *places, int64_t i)
+{
+    return a->output + places->row[i] * a->output_stride + places->head[i] * a->head_size;
+}
+
+static void run_places(const struct sl_attention *a, int64_t kv_head, const struct places *places)
+{
+    _Alignas(64) float scores[SL_QUERY_GROUP * SL_SPAN_POSITIONS], queries[SL_QUERY_GROUP * a->head_size];
+    float next[SL_QUERY_GROUP * a->head_size], maxima[SL_QUERY_GROUP], sums[SL_QUERY_GROUP];
+    float next_maxima[SL_QUERY_GROUP], next_sums[SL_QUERY_GROUP];
+    int64_t first = 0, first_gathered = -1, position_count = a->first_position + places->row[places->count - 1] + 1;
+    for (int64_t base = 0; base < position_count; base += SL_SPAN_POSITIONS) {
+        while (a->first_position + places->row[first] < base) first++; // queries that ended in an earlier span
+        if (first != first_gathered) gather_queries(a, places, first, queries);
+        first_gathered = first;
+        struct sl_attention_group g = {.query_count = places->count - first, .head_size = a->head_size,
+            .scale = a->scale, .queries = queries, .scores = scores};
+        for (int64_t i = first; i < places->count; i++) {
+            g.counts[i - first] = least(a->first_position + places->row[i] + 1 - base, SL_SPAN_POSITIONS);
+            g.outputs[i - first] = base > 0 ? next + i * a->head_size : output_of(a, places, i);
         }
-        set_span(a, &g, kv_head, span, g.counts[g.query_count - 1]);
-        run_span(a, &g, maxima, sums);
-        for (int64_t j = 0; j < g.query_count; j++) {
-            int64_t i = which[j];
-            if (span == 0) {
-                running_max[i] = maxima[j];
-                running_sum[i] = sums[j];
-                continue;
-            }
-            float *output = a->output + place->row[i] * a->output_stride + place->head[i] * a->head_size;
-            merge(a->kernels, a->head_size, running_max + i, running_sum + i, output, maxima[j], sums[j], next[j]);
+        set_span(a, &g, kv_head, base / SL_SPAN_POSITIONS, g.counts[g.query_count - 1]);
+        run_span(a, &g, base > 0 ? next_maxima + first : maxima, base > 0 ? next_sums + first : sums);
+        for (int64_t i = first; i < places->count && base > 0; i++) {
+            merge(a->kernels, a->head_size, maxima + i, sums + i, output_of(a, places, i), next_maxima[i],
+                next_sums[i], next + i * a->head_size);
         }
     }
-    for (int64_t i = 0; i < count; i++) {
-        float *output = a->output + place->row[i] * a->output_stride + place->head[i] * a->head_size;
-        a->kernels->divide(output, running_sum[i], a->head_size, output);
+    for (int64_t i = 0; i < places->count; i++) {
+        a->kernels->divide(output_of(a, places, i), sums[i], a->head_size, output_of(a, places, i));
     }
 }
 
@@ -105,30 +109,33 @@ void sl_attention_rows(const struct sl_attention *a, int64_t kv_head, int64_t ro
     int64_t total = (row_end - row_begin) * heads;
     int64_t per_group = heads <= SL_QUERY_GROUP ? SL_QUERY_GROUP / heads * heads : SL_QUERY_GROUP;
     for (int64_t first = 0; first < total; first += per_group) {
-        int64_t count = least(per_group, total - first);
-        struct group_place place;
-        for (int64_t i = 0; i < count; i++) {
-            place.row[i] = row_begin + (first + i) / heads;
-            place.head[i] = kv_head * heads + (first + i) % heads;
+        struct places places = {.count = least(per_group, total - first)};
+        for (int64_t i = 0; i < places.count; i++) {
+            places.row[i] = row_begin + (first + i) / heads;
+            places.head[i] = kv_head * heads + (first + i) % heads;
         }
-        run_group(a, kv_head, &place, count);
+        run_places(a, kv_head, &places);
     }
 }
 
 void sl_attention_span(const struct sl_attention *a, int64_t kv_head, int64_t row, int64_t span, float *partials,
     int64_t partial_stride)
 {
-    float scores[SL_QUERY_GROUP * SL_SPAN_POSITIONS], maxima[SL_QUERY_GROUP], sums[SL_QUERY_GROUP];
+    _Alignas(64) float scores[SL_QUERY_GROUP * SL_SPAN_POSITIONS], queries[SL_QUERY_GROUP * a->head_size];
+    float maxima[SL_QUERY_GROUP], sums[SL_QUERY_GROUP];
     int64_t heads = a->head_count / a->kv_head_count;
     int64_t seen = least(a->first_position + row + 1 - span * SL_SPAN_POSITIONS, SL_SPAN_POSITIONS);
     for (int64_t first = 0; first < heads; first += SL_QUERY_GROUP) {
-        struct sl_attention_group g = {.head_size = a->head_size, .scale = a->scale, .scores = scores};
-        g.query_count = least(heads - first, SL_QUERY_GROUP);
+        struct places places = {.count = least(heads - first, SL_QUERY_GROUP)};
+        struct sl_attention_group g = {.query_count = places.count, .head_size = a->head_size, .scale = a->scale,
+            .queries = queries, .scores = scores};
         for (int64_t i = 0; i < g.query_count; i++) {
+            places.row[i] = row;
+            places.head[i] = kv_head * heads + first + i;
             g.counts[i] = seen;
-            g.queries[i] = query_of(a, kv_head * heads + first + i, row);
             g.outputs[i] = partials + (first + i) * partial_stride + 2;
         }
+        gather_queries(a, &places, 0, queries);
         set_span(a, &g, kv_head, span, seen);
         run_span(a, &g, maxima, sums);
         for (int64_t i = 0; i < g.query_count; i++) {

@@ -6,7 +6,7 @@
 extern const struct sl_kernels sl_scalar_kernels;
 #if defined(__x86_64__)
 extern const struct sl_kernels sl_scalar_fma_kernels;
-extern const struct sl_kernels sl_avx2_kernels __attribute__((weak));
-extern const struct sl_kernels sl_avx512_kernels __attribute__((weak));
-extern const struct sl_kernels sl_avx512_vnni_kernels __attribute__((weak));
+extern const struct sl_kernels sl_avx2_kernels;
+extern const struct sl_kernels sl_avx512_kernels;
+extern const struct sl_kernels sl_avx512_vnni_kernels;
 #endif

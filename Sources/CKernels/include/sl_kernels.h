@@ -73,12 +73,13 @@ struct sl_multiplication {
 typedef void sl_multiply_function(const struct sl_multiplication *m);
 
 /// A group of query vectors against the positions of one span. Blocks hold f16: keys [d][32], values [32][d].
+/// Scores behind a query's count are undefined afterwards; keys and values there are never used in a result.
 struct sl_attention_group {
     int64_t query_count;                    // 1 ... SL_QUERY_GROUP
     int64_t head_size;
     float scale;
-    const float *queries[SL_QUERY_GROUP];   // [d] each
-    int64_t counts[SL_QUERY_GROUP];         // positions of the span that each query sees, 1 ... 256
+    const float *queries;                   // [d][SL_QUERY_GROUP]
+    int64_t counts[SL_QUERY_GROUP];         // positions of the span that each query sees, 1 ... 256, ascending
     const uint16_t *keys[SL_SPAN_POSITIONS / SL_KV_POSITIONS];
     const uint16_t *values[SL_SPAN_POSITIONS / SL_KV_POSITIONS];
     float *scores;                          // [query][256]

@@ -94,7 +94,7 @@ static void SL_NAME(max_exp_sum)(const float *x, int64_t count, float *max, floa
     for (int64_t i = 0; i < count; i++) largest = x[i] > largest ? x[i] : largest;
     for (int64_t i = 0; i < count; i++) partials[i % 16] += sl_value_exp(x[i] - largest);
     float total = sl_value_tree(partials);
-    *max = total == total ? largest : __builtin_nanf("");
+    *max = total == total ? largest + 0.0f : __builtin_nanf(""); // never -0
     *sum = total;
 }
 
@@ -224,7 +224,7 @@ static void SL_NAME(attention_scores)(const struct sl_attention_group *g)
             const uint16_t *keys = g->keys[t / SL_KV_POSITIONS] + t % SL_KV_POSITIONS;
             float sum = 0.0f;
             for (int64_t d = 0; d < g->head_size; d++) {
-                sum = sl_value_fma(g->queries[i][d], sl_value_from_half(keys[d * SL_KV_POSITIONS]), sum);
+                sum = sl_value_fma(g->queries[d * SL_QUERY_GROUP + i], sl_value_from_half(keys[d * SL_KV_POSITIONS]), sum);
             }
             g->scores[i * SL_SPAN_POSITIONS + t] = sum * g->scale;
         }

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #define SL_POLL_READABLE 0x0001u
 #define SL_POLL_WRITABLE 0x0004u
@@ -44,6 +46,19 @@ static inline int sl_poll_modify(int poll, int descriptor, uint64_t token, uint3
 static inline int sl_poll_remove(int poll, int descriptor) {
     struct epoll_event event = {0};
     return epoll_ctl(poll, EPOLL_CTL_DEL, descriptor, &event);
+}
+
+// unistd.h declares it only with GNU extensions, as sys/socket.h does accept4.
+extern long syscall(long number, ...);
+
+/// A waiting connection, or -1 with errno. `flags` as for socket(2): SOCK_NONBLOCK, SOCK_CLOEXEC.
+static inline int sl_poll_accept(int socket, int flags) {
+    return (int)syscall(SYS_accept4, socket, 0, 0, flags);
+}
+
+/// Names the calling thread; 15 bytes are kept.
+static inline void sl_poll_name_thread(const char *name) {
+    prctl(PR_SET_NAME, name, 0, 0, 0);
 }
 
 /// Writes what is ready to `events`, which holds `sl_poll_event_count_max`; the count, or -1 with errno. A negative

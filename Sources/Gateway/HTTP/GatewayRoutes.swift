@@ -15,9 +15,9 @@ struct GatewayRoutes: Sendable {
     let startTime = Int(Date().timeIntervalSince1970)
 
     func router(logger: Logger) -> Router<GatewayContext> {
-        let router = Router(context: GatewayContext.self)
+        let router = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)
         let methods: [String: [HTTPRequest.Method]] = [
-            "/health": [.get], "/version": [.get], "/metrics": [.get], "/v1/models": [.get],
+            "/health": [.get, .head], "/version": [.get, .head], "/metrics": [.get, .head], "/v1/models": [.get, .head],
             "/v1/completions": [.post], "/v1/chat/completions": [.post],
         ]
         router.add(middleware: ErrorMiddleware(methods: methods, logger: logger))

@@ -6,7 +6,7 @@ extension ServedModel {
         switch prompt {
         case .text(let text):
             try checkTextByteCount(text.utf8.count, param: param)
-            return text.isEmpty ? [] : self.text.codec.encode(text: text)
+            return self.text.codec.encode(text: text)
         case .tokens(let numbers):
             var tokens: [TokenID] = []
             tokens.reserveCapacity(numbers.count)

@@ -34,7 +34,12 @@ public struct CoordinatorCore: Sendable {
 
     /// When `deadlinePassed` is to be handed in, if nothing else happens before.
     public var nextDeadline: Instant? {
-        pipelines.lazy.compactMap(\.nextDeadline).min()
+        var earliest: Instant?
+        for index in pipelines.indices {
+            guard let deadline = pipelines[index].nextDeadline else { continue }
+            earliest = earliest.map { min($0, deadline) } ?? deadline
+        }
+        return earliest
     }
 
     public mutating func handle(_ event: CoordinatorEvent, at now: Instant) -> [CoordinatorCommand] {

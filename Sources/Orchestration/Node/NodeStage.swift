@@ -54,7 +54,8 @@ struct NodeStage: Sendable {
         switch state {
         case .ready: return nil
         case .loading: return ("the stage is still loading", true)
-        case .ended(let reason): return (reason, false)
+        // Told already, unless there was no coordinator then; better twice than a wait for the step's deadline.
+        case .ended(let reason): return (reason, true)
         case .released: return ("the stage was released", false)
         }
     }

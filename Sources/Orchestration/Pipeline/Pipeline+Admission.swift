@@ -1,3 +1,4 @@
+import DequeModule
 import Vocabulary
 
 /// Which requests come in, and when they begin.

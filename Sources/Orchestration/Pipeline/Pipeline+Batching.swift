@@ -1,3 +1,4 @@
+import DequeModule
 import Vocabulary
 
 /// What goes into the next step.

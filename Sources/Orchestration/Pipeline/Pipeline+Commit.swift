@@ -1,3 +1,4 @@
+import DequeModule
 import Vocabulary
 
 /// What comes back of a step.

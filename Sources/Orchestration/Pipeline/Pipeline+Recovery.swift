@@ -1,3 +1,4 @@
+import DequeModule
 import Vocabulary
 
 /// The end of an epoch: a lost node, a failed step, a deadline.
@@ -20,7 +21,8 @@ extension Pipeline {
     }
 
     mutating func stepFailed(_ node: NodeID, _ reported: Epoch, _ number: StepNumber, reason: String, at now: Instant) {
-        guard isRunning, reported == epoch, plan?.stageIndex(of: node) != nil else {
+        // A stage that is ready can lose its peer while others still load.
+        guard isRunning || isLoading, reported == epoch, plan?.stageIndex(of: node) != nil else {
             note(.debug, "ignored that step \(number) of epoch \(reported) failed on \(node): \(reason)")
             return
         }

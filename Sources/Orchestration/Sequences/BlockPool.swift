@@ -1,4 +1,4 @@
-public import Vocabulary
+package import Vocabulary
 
 /// The block ids of a pipeline's KV pool. An id is given again only when no step in flight refers to it.
 package struct BlockPool: Sendable {

@@ -32,6 +32,12 @@ public final class EventLoop: SerialExecutor, TaskExecutor, Sendable {
         var hasThread = true
         /// Who waits for the loop's own thread to end.
         var stopWaiters: [@Sendable () -> Void] = []
+
+        /// Whether the thread must be woken; only the first who asks is told so.
+        mutating func takeWaiting() -> Bool {
+            defer { isWaiting = false }
+            return isWaiting
+        }
     }
 
     private struct Handlers: Sendable {
@@ -54,7 +60,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, Sendable {
             if wakeup >= 0 { close(wakeup) }
             throw error
         }
-        try start { $0.run() }
+        try start { loop in loop.run() }
     }
 
     deinit {
@@ -209,7 +215,7 @@ extension EventLoop {
 
     private func run() {
         thread.store(UInt(pthread_self()), ordering: .relaxed)
-        pthread_setname_np(pthread_self(), String(name.prefix(15)))
+        sl_poll_name_thread(name)
         var events = [sl_poll_event](repeating: sl_poll_event(), count: Int(sl_poll_event_count_max))
         var batch: [Work] = []
         while true {
@@ -306,9 +312,3 @@ extension EventLoop {
     }
 }
 
-extension EventLoop.State {
-    fileprivate mutating func takeWaiting() -> Bool {
-        defer { isWaiting = false }
-        return isWaiting
-    }
-}

@@ -14,6 +14,8 @@ enum StreamProgress: Sendable {
 /// The two directions of one connection, in plain or (once there is such a stream) encrypted bytes. `read` is called
 /// on the loop, `write` by one thread at a time, both may be called at once.
 protocol ByteStream: AnyObject, Sendable {
+    /// Whether the stream itself finds changed bytes; frames need no checksums then.
+    var protectsBytes: Bool { get }
     /// Fills the parts in order.
     func read(into parts: UnsafeBufferPointer<iovec>) -> StreamProgress
     /// Writes from the parts in order.
@@ -30,6 +32,8 @@ final class PlainStream: ByteStream {
 
     init(socket: Socket) { self.socket = socket }
 
+    var protectsBytes: Bool { false }
+
     func read(into parts: UnsafeBufferPointer<iovec>) -> StreamProgress {
         while true {
             let count = readv(socket.descriptor, parts.baseAddress, Int32(parts.count))
@@ -45,7 +49,7 @@ final class PlainStream: ByteStream {
         message.msg_iovlen = parts.count
         while true {
             // As writev(), but a connection that is gone must not raise SIGPIPE.
-            let count = sendmsg(socket.descriptor, &message, Int32(MSG_NOSIGNAL.rawValue))
+            let count = sendmsg(socket.descriptor, &message, Int32(MSG_NOSIGNAL))
             if count >= 0 { return .bytes(count) }
             if errno != EINTR { return Self.failure(errno) }
         }

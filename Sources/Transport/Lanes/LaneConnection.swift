@@ -14,6 +14,7 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
     private let stream: any ByteStream
     private let loop: EventLoop
     private let reader: FrameReader
+    private let queuedByteCountMax: Int
     private var watch: Watch?
     /// Holds on to its owner until the lane is closed.
     var delegate: (any LaneDelegate)?
@@ -21,6 +22,7 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
     var lane = Lane.control
     private(set) var isClosed = false
     private(set) var isReading = true
+    private var isEnding = false
     /// Only waits for the other end to close.
     private var isLingering = false
     private var whenLingered: (@Sendable () -> Void)?
@@ -35,8 +37,12 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
         self.loop = loop
         stream = PlainStream(socket: socket)
         reader = FrameReader(pool: pool)
+        queuedByteCountMax = options.queuedByteCountMax
         outbound = OutboundQueue(stream: stream, byteCountMax: options.queuedByteCountMax)
     }
+
+    /// Whether frames carry checksums of their bodies.
+    var needsChecksums: Bool { !stream.protectsBytes }
 
     /// The other end's address, for logs.
     var remoteAddress: SocketAddress? { socket.remoteAddress }
@@ -47,7 +53,21 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
         let watch = try loop.watch(socket.descriptor, for: [.readable, .ending], handler: self)
         self.watch = watch
         outbound.attach(watch) { [weak self, loop] reason in
-            loop.execute { self?.end(LaneEnd(kind: .connection, reason: reason)) }
+            loop.execute { [weak self] in self?.end(LaneEnd(kind: .connection, reason: reason)) }
+        }
+    }
+
+    /// More waits to be sent than callers may queue.
+    var isBacklogged: Bool { outbound.queuedByteCount >= queuedByteCountMax }
+
+    /// Answers that cannot wait for room may wait up to here.
+    var answerByteCountMax: Int { queuedByteCountMax + (4 << 20) }
+
+    /// Throws for a frame with a body that nothing protects.
+    func requireChecksum(_ header: FrameHeader) throws {
+        guard needsChecksums, header.controlByteCount + header.bulkByteCount > 0 else { return }
+        guard header.flags.contains(.checksummed) else {
+            throw LaneEnd(kind: .violation, reason: "a \(header.kind) frame without a checksum of its body")
         }
     }
 
@@ -117,12 +137,12 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
 
     // MARK: Ending
 
-    /// Closes and tells the delegate.
+    /// Tells the delegate, which may close the lane itself, gently too; closes if it does not.
     func end(_ end: LaneEnd) {
-        guard !isClosed else { return }
-        let delegate = delegate
-        close(TransportError(.peerLost, end.reason))
+        guard !isClosed, !isEnding else { return }
+        isEnding = true
         delegate?.lane(self, ended: end)
+        if !isLingering { close(TransportError(.peerLost, end.reason)) }
     }
 
     /// Ends the connection at once. `error` goes to those who wait for room. On the loop.
@@ -140,13 +160,13 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
 
     /// Sends what is queued, then closes once the other end has, or after a second: closing at once would let the
     /// system throw away what it has not read yet. On the loop.
-    func closeGently(whenClosed: @escaping @Sendable () -> Void = {}) {
-        guard !isClosed else { return whenClosed() }
+    func closeGently(_ error: TransportError, whenClosed: @escaping @Sendable () -> Void = {}) {
+        guard !isClosed, !isLingering else { return whenClosed() }
         isLingering = true
         whenLingered = whenClosed
         delegate = nil
         watch?.change(adding: .readable)
-        outbound.finish()
+        outbound.finish(error)
         loop.schedule(after: Self.lingerTime) { [weak self] in
             self?.close(TransportError(.shutDown, "the connection was closed"))
         }

@@ -8,7 +8,7 @@ protocol LaneDelegate: AnyObject, Sendable {
     func lane(_ lane: LaneConnection, received frame: FrameReader.Frame) throws
     /// Bytes came, be they whole frames or not.
     func laneHeard(_ lane: LaneConnection)
-    /// The connection ended, or what came on it was no protocol. The lane is closed already.
+    /// The connection ended, or what came on it was no protocol. The lane is closed after this.
     func lane(_ lane: LaneConnection, ended end: LaneEnd)
 }
 

@@ -35,9 +35,13 @@ final class OutboundQueue: Sendable {
         var isWriting = false
         /// The loop will be told when the socket takes more.
         var isBlocked = false
-        /// Finish writing when everything is out.
-        var isFinishing = false
+        /// Nothing more is taken.
         var closed: TransportError?
+        /// What was taken still goes out, then writing is finished.
+        var isFinishing = false
+
+        /// Nothing goes out any more.
+        var isDead: Bool { closed != nil && !isFinishing }
     }
 
     /// `@unchecked Sendable`: only the one thread that writes uses it.
@@ -90,7 +94,7 @@ final class OutboundQueue: Sendable {
     @discardableResult
     func placeUrgently(_ frame: OutboundFrame) -> Bool {
         let isQueued = state.withLock { state in
-            guard state.closed == nil, !state.isFinishing else { return false }
+            guard state.closed == nil else { return false }
             state.bytes.append(frame)
             return true
         }
@@ -155,7 +159,7 @@ final class OutboundQueue: Sendable {
 
     private func flush() {
         let isMine = state.withLock { state in
-            guard !state.isWriting, !state.isBlocked, state.closed == nil else { return false }
+            guard !state.isWriting, !state.isBlocked, !state.isDead else { return false }
             state.isWriting = true
             return true
         }
@@ -184,10 +188,10 @@ final class OutboundQueue: Sendable {
 
     private func next(budget: Int) -> Next {
         state.withLock { state in
-            if state.closed != nil { state.bytes.removeAll() }
+            if state.isDead { state.bytes.removeAll() }
             guard state.bytes.byteCount > 0 else {
                 state.isWriting = false
-                return state.isFinishing && state.closed == nil ? .finish : .rest
+                return state.isFinishing ? .finish : .rest
             }
             let (partCount, byteCount) = state.bytes.gather(into: parts.parts, byteCountMax: budget)
             return .write(partCount: partCount, byteCount: byteCount)
@@ -212,7 +216,7 @@ final class OutboundQueue: Sendable {
     private func block() {
         let mustWatch = state.withLock { state in
             state.isWriting = false
-            guard state.closed == nil, state.bytes.byteCount > 0 || state.isFinishing else { return false }
+            guard !state.isDead, state.bytes.byteCount > 0 || state.isFinishing else { return false }
             state.isBlocked = true
             return true
         }
@@ -230,24 +234,30 @@ final class OutboundQueue: Sendable {
 
     // MARK: Ending
 
-    /// Writes what is queued, then tells the other end that nothing follows.
-    func finish() {
-        state.withLock { $0.isFinishing = true }
+    /// What waits for room fails with `error`; what is queued is written, then the end of writing is told.
+    func finish(_ error: TransportError) {
+        refuse(error) { state in state.isFinishing = true }
         flush()
     }
 
-    /// Everything that waits fails with `error`.
+    /// What waits for room fails with `error`, what is queued is dropped.
     func close(_ error: TransportError) {
-        let parked = state.withLock { state -> [Parked] in
-            guard state.closed == nil else { return [] }
-            state.closed = error
+        refuse(error) { state in
+            state.isFinishing = false
             // A thread that is writing still reads from the bytes; it removes them itself.
             if !state.isWriting { state.bytes.removeAll() }
+        }
+        watch.withLock { $0 = nil }
+        onBroken.withLock { $0 = nil }
+    }
+
+    private func refuse(_ error: TransportError, _ change: @Sendable (inout State) -> Void) {
+        let parked = state.withLock { state -> [Parked] in
+            if state.closed == nil { state.closed = error }
+            change(&state)
             defer { state.parked = [] }
             return state.parked
         }
         for parked in parked { parked.whenQueued?(.failure(error)) }
-        watch.withLock { $0 = nil }
-        onBroken.withLock { $0 = nil }
     }
 }

@@ -1,3 +1,4 @@
+import CSystem
 import Glibc
 
 /// A non-blocking TCP socket, closed with its last reference: a descriptor is never closed under a thread that writes
@@ -52,8 +53,8 @@ final class Socket: Sendable {
     /// Nil when nobody waits.
     func accept() throws(TransportError) -> Socket? {
         while true {
-            let descriptor = accept4(
-                descriptor, nil, nil, Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
+            let descriptor = sl_poll_accept(
+                descriptor, Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
             if descriptor >= 0 {
                 let socket = Socket(descriptor: descriptor)
                 socket.set(Int32(IPPROTO_TCP), TCP_NODELAY, 1)

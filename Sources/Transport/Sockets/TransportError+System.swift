@@ -9,7 +9,7 @@ extension TransportError {
     static func text(ofErrno number: Int32) -> String {
         var buffer = [CChar](repeating: 0, count: 128)
         // The XSI form of strerror_r, which is thread-safe.
-        guard __xpg_strerror_r(number, &buffer, buffer.count) == 0 else { return "error \(number)" }
+        guard strerror_r(number, &buffer, buffer.count) == 0 else { return "error \(number)" }
         return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 }

@@ -24,8 +24,8 @@ enum FieldReader {
     static func node(_ text: UnsafePointer<CChar>?, _ field: Field) throws(WireError) -> NodeID {
         let name = try string(text, field)
         guard let node = NodeID(name) else {
-            throw field.malformed(
-                "\(String(reflecting: name)) is no node name; 1 to 64 characters out of a-z A-Z 0-9 . _ - are")
+            let shown = String(reflecting: String(name.prefix(64)))
+            throw field.malformed("\(shown) is no node name; 1 to 64 characters out of a-z A-Z 0-9 . _ - are")
         }
         return node
     }

@@ -160,7 +160,8 @@ extension RandomSource {
             ReleaseStage(pipeline: pipeline(), stamp: stamp()), StagePrepared(pipeline: pipeline(), stamp: stamp()),
             StageFailed(pipeline: pipeline(), reason: text(), stamp: stamp()),
             StageProgress(
-                pipeline: pipeline(), doneBytes: min(doneBytes, 5000), totalBytes: max(doneBytes, 5000), stamp: stamp()),
+                pipeline: pipeline(), doneBytes: min(doneBytes, 5000), totalBytes: max(doneBytes, 5000),
+                stamp: stamp()),
             ForwardStep(step: step(), term: Term(wide()), incarnation: Incarnation(wide())),
             StepFinished(result: result(), term: Term(wide()), incarnation: Incarnation(wide())),
             StepFailed(pipeline: pipeline(), reason: text(), stamp: stamp()), TopologyRequest(),

@@ -1,0 +1,33 @@
+// 8 lanes for common/multiply_quantised.h. Included inside a target region.
+
+#define SL_LANES 8
+#define SL_GROUP 4
+typedef __m256i vi;
+typedef __m256 vf;
+
+SL_INLINE vi v_load(const void *p) { return _mm256_loadu_si256(p); }
+SL_INLINE void v_store(void *p, vi v) { _mm256_storeu_si256(p, v); }
+SL_INLINE vi v_zero(void) { return _mm256_setzero_si256(); }
+SL_INLINE vi v_bytes(int b) { return _mm256_set1_epi8((char)b); }
+SL_INLINE vi v_and(vi a, vi b) { return _mm256_and_si256(a, b); }
+SL_INLINE vi v_shift4(vi a) { return _mm256_srli_epi16(a, 4); }
+SL_INLINE vi v_add8(vi a, vi b) { return _mm256_add_epi8(a, b); }
+SL_INLINE vf v_to_float(vi a) { return _mm256_cvtepi32_ps(a); }
+
+SL_INLINE vi v_broadcast(const void *p)
+{
+    int32_t word;
+    memcpy(&word, p, 4);
+    return _mm256_set1_epi32(word);
+}
+
+SL_INLINE vf f_zero(void) { return _mm256_setzero_ps(); }
+SL_INLINE vf f_load(const float *p) { return _mm256_load_ps(p); }
+SL_INLINE vf f_load_any(const float *p) { return _mm256_loadu_ps(p); }
+SL_INLINE void f_store(float *p, vf v) { _mm256_store_ps(p, v); }
+SL_INLINE void f_store_any(float *p, vf v) { _mm256_storeu_ps(p, v); }
+SL_INLINE vf f_load_half(const void *p) { return _mm256_cvtph_ps(_mm_loadu_si128(p)); }
+SL_INLINE vf f_broadcast(const float *p) { return _mm256_set1_ps(*p); }
+SL_INLINE vf f_add(vf a, vf b) { return _mm256_add_ps(a, b); }
+SL_INLINE vf f_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
+SL_INLINE vf f_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }

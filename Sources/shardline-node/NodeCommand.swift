@@ -1,0 +1,155 @@
+import ArgumentParser
+import Cluster
+import Foundation
+import Logging
+import Memory
+import Telemetry
+import Tensors
+import Transport
+import Vocabulary
+
+/// One node: holds a share of a model's layers and computes them.
+@main
+struct NodeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "shardline-node",
+        abstract: "Holds a share of a model's layers and computes them for a coordinator.",
+        version: "0.1.0")
+
+    @Option(name: .long, help: "HOST:PORT of the coordinator.")
+    var join: String
+
+    @Option(name: .long, help: "This node's lasting name (default: the host's name).")
+    var name: String?
+
+    @Option(name: [.customShort("m"), .long], help: "GGUF file that may be asked for; can be given several times.")
+    var model: [String] = []
+
+    @Option(name: .long, help: "Folder of GGUF files that may be asked for; can be given several times.")
+    var modelDirectory: [String] = []
+
+    @Option(name: .long, help: "Address to listen at, and where other nodes reach this one.")
+    var host = "127.0.0.1"
+
+    @Option(name: .long, help: "Port to listen at; 0 takes a free one.")
+    var port = 0
+
+    @Option(name: [.customShort("t"), .long], help: "Threads that compute (default: all cores).")
+    var threads: Int?
+
+    @Option(name: .long, help: "Processors to pin threads to, as in 0-3,8.")
+    var cpus: String?
+
+    @Option(name: .long, help: "NUMA node to keep weights on.")
+    var numaNode: Int?
+
+    @Option(name: .long, help: "Memory for weights and KV, as in 8GiB (default: what is available).")
+    var memory: String?
+
+    @Option(name: .long, help: .hidden)
+    var memoryShare = 1
+
+    @Option(name: .long, help: "Kernels to use: \(InstructionSet.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var instructionSet: String?
+
+    @Flag(name: .long, help: "Allow plain connections beyond loopback.")
+    var insecure = false
+
+    @Option(name: .long, help: "trace, debug, info, notice, warning, error or critical.")
+    var logLevel = "info"
+
+    @Flag(name: .long, help: .hidden)
+    var stopWithParent = false
+
+    func validate() throws {
+        _ = try settings()
+        guard Logger.Level(rawValue: logLevel) != nil else {
+            throw ValidationError("--log-level must be trace, debug, info, notice, warning, error or critical")
+        }
+    }
+
+    func run() async throws {
+        Telemetry.bootstrap(level: Logger.Level(rawValue: logLevel) ?? .info)
+        let settings = try settings()
+        let logger = Logger(label: settings.node.name)
+        var options = TransportOptions()
+        options.allowsNonLoopback = insecure
+        options.programVersion = Self.configuration.version
+        let service = try await NodeService(settings: settings, options: options, logger: logger)
+        let running = Task { await service.run() }
+        let signals = StopSignals(ignoresInterrupt: stopWithParent) { running.cancel() }
+        if stopWithParent { Self.stopWhenStandardInputEnds() }
+        await running.value
+        signals.cancel()
+    }
+
+    /// The parent holds the other end of standard input: its end is the parent's end, whatever killed it.
+    private static func stopWhenStandardInputEnds() {
+        let thread = Thread {
+            var byte: UInt8 = 0
+            while true {
+                let count = read(STDIN_FILENO, &byte, 1)
+                if count == 0 || (count < 0 && errno != EINTR) { _exit(0) }
+            }
+        }
+        thread.start()
+    }
+
+    private func settings() throws -> NodeSettings {
+        let name = name ?? ProcessInfo.processInfo.hostName
+        guard let node = NodeID(name) else {
+            throw ValidationError("--name '\(name)' must be 1 to 64 characters out of a-z A-Z 0-9 . _ -")
+        }
+        guard let colon = join.lastIndex(of: ":"), let coordinatorPort = Int(join[join.index(after: colon)...]),
+            (1...65535).contains(coordinatorPort), colon > join.startIndex
+        else { throw ValidationError("--join must be HOST:PORT, not '\(join)'") }
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        let threadCount = threads ?? cores
+        guard (1...ComputeContext.threadCountMax).contains(threadCount) else {
+            throw ValidationError("--threads must be 1 to \(ComputeContext.threadCountMax), not \(threadCount)")
+        }
+        guard (0...65535).contains(port) else { throw ValidationError("--port must be 0 to 65535, not \(port)") }
+        guard memoryShare >= 1 else { throw ValidationError("--memory-share must be at least 1") }
+        let bytes = try memory.map(Self.byteCount) ?? NumaTopology.availableMemoryBytes / UInt64(memoryShare)
+        var settings = NodeSettings(
+            node: node, coordinatorHost: String(join[..<colon]), coordinatorPort: coordinatorPort,
+            threadCount: threadCount, memoryLimitBytes: bytes)
+        settings.host = host
+        settings.port = port
+        settings.cpus = try cpus.map(Self.processors)
+        settings.numaNode = numaNode
+        settings.modelFiles = model
+        settings.modelFolders = modelDirectory
+        settings.version = Self.configuration.version
+        if let instructionSet {
+            guard let set = InstructionSet(rawValue: instructionSet), InstructionSet.available.contains(set) else {
+                let known = InstructionSet.available.map(\.rawValue).joined(separator: ", ")
+                throw ValidationError("--instruction-set must be one of this machine's: \(known)")
+            }
+            settings.instructionSet = set
+        }
+        return settings
+    }
+
+    private static func processors(_ text: String) throws -> [Int] {
+        let failure = ValidationError("--cpus must be as in 0-3,8, not '\(text)'")
+        return try text.split(separator: ",", omittingEmptySubsequences: false).flatMap { part -> [Int] in
+            let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+            guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1], first >= 0,
+                first <= last, last < 4096
+            else { throw failure }
+            return Array(first...last)
+        }
+    }
+
+    private static func byteCount(_ text: String) throws -> UInt64 {
+        let units: [(String, UInt64)] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("", 1)]
+        for (suffix, factor) in units where text.hasSuffix(suffix) {
+            guard let number = Double(text.dropLast(suffix.count)), number > 0,
+                number * Double(factor) < Double(UInt64.max)
+            else { break }
+            return UInt64(number * Double(factor))
+        }
+        throw ValidationError("--memory must be a size as in 8GiB, not '\(text)'")
+    }
+}

@@ -1,0 +1,91 @@
+import ArgumentParser
+import Cluster
+import Foundation
+import Gateway
+import Logging
+import Models
+import Orchestration
+import ServiceLifecycle
+import Transport
+import Vocabulary
+
+/// Coordinator and gateway in this process, N nodes in processes of their own, all on loopback.
+struct LocalCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "local", abstract: "Runs a whole cluster on this host: coordinator, gateway and N nodes.")
+
+    @Option(name: [.customShort("m"), .long], help: "GGUF file of the model.")
+    var model: String
+
+    @Option(name: .long, help: "Node processes.")
+    var nodes = 3
+
+    @Option(name: [.customShort("t"), .long], help: "Threads that compute, per node (default: the cores, shared out).")
+    var threads: Int?
+
+    @Option(name: .long, help: "Port of the HTTP API on 127.0.0.1; 0 takes a free one.")
+    var port = 8080
+
+    @Option(name: .long, help: "Port of the coordinator on 127.0.0.1; 0 takes a free one.")
+    var clusterPort = 0
+
+    @Option(name: .long, help: "The name under which the model is served (default: the file's name).")
+    var servedModelName: String?
+
+    @OptionGroup var serving: ServingOptions
+
+    func validate() throws {
+        guard (1...256).contains(nodes) else { throw ValidationError("--nodes must be 1 to 256, not \(nodes)") }
+        if let threads, !(1...1024).contains(threads) {
+            throw ValidationError("--threads must be 1 to 1024, not \(threads)")
+        }
+        for (name, port) in [("--port", port), ("--cluster-port", clusterPort)] where !(0...65535).contains(port) {
+            throw ValidationError("\(name) must be 0 to 65535, not \(port)")
+        }
+        try serving.validateLimits()
+    }
+
+    func run() async throws {
+        let logger = try serving.bootstrapLogging(label: "shardline")
+        let served = try ServedModelFile(path: model, name: servedModelName)
+        var settings = serving.coordinatorSettings
+        settings.nodeCountMin = nodes
+        let coordinator = try await CoordinatorService(
+            host: "127.0.0.1", port: clusterPort, models: [served.model], settings: settings,
+            options: TransportOptions(), logger: logger)
+        let processes = NodeProcesses()
+        do {
+            for index in 1...nodes {
+                try processes.start(arguments: nodeArguments(index: index, clusterPort: coordinator.port))
+            }
+            let server = ServingProgram(
+                coordinator: coordinator, texts: [served.model.profile.name: served.text],
+                gatewaySettings: GatewaySettings(host: "127.0.0.1", port: port), logger: logger)
+            try await server.run(
+                endedNode: { [processes] in processes.endedDescription },
+                onReady: { url in
+                    print(TopologyTable(topology: await coordinator.topology()).text)
+                    print("cluster port: \(coordinator.port)")
+                    print("ready: \(url)")
+                    fflush(nil)
+                })
+        } catch {
+            await processes.stop()
+            await coordinator.shutdown()
+            throw error
+        }
+        await processes.stop()
+        await coordinator.shutdown()
+    }
+
+    private func nodeArguments(index: Int, clusterPort: Int) -> [String] {
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        var arguments = [
+            "--join", "127.0.0.1:\(clusterPort)", "--name", "node-\(index)", "--model", model,
+            "--threads", "\(threads ?? max(1, cores / nodes))", "--memory-share", "\(nodes)",
+            "--log-level", serving.logLevel,
+        ]
+        if let set = serving.instructionSet { arguments += ["--instruction-set", set] }
+        return arguments
+    }
+}

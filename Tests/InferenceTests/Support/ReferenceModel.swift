@@ -1,0 +1,93 @@
+import Foundation
+import Models
+
+/// The llama architecture in float64 and plain loops, without cache, batches or blocks.
+struct ReferenceModel {
+    let shape: RandomModel.Shape
+    private let tensors: [String: [Double]]
+
+    init(_ model: RandomModel) {
+        shape = model.shape
+        tensors = model.tensors.mapValues { $0.values.map(Double.init) }
+    }
+
+    /// (tokens, vocabularySize): log-probabilities of the token after each.
+    func logprobs(_ tokens: [Int32]) -> [[Double]] {
+        let embedding = tensors[TensorNames.tokenEmbedding] ?? []
+        var hidden = tokens.map { token in
+            Array(embedding[Int(token) * shape.hiddenSize..<(Int(token) + 1) * shape.hiddenSize])
+        }
+        for index in 0..<shape.layerCount { runLayer(TensorNames.layer(index), &hidden) }
+        return hidden.map { row in
+            let logits = multiply(
+                shape.isTied ? TensorNames.tokenEmbedding : TensorNames.output, normalize(row, TensorNames.outputNorm))
+            let largest = logits.max() ?? 0
+            let logSum = largest + log(logits.reduce(0) { $0 + exp($1 - largest) })
+            return logits.map { $0 - logSum }
+        }
+    }
+
+    private func runLayer(_ names: TensorNames.Layer, _ hidden: inout [[Double]]) {
+        let size = shape.headSize
+        var queries: [[Double]] = [], keys: [[Double]] = [], values: [[Double]] = []
+        for (position, row) in hidden.enumerated() {
+            let x = normalize(row, names.attentionNorm)
+            queries.append(rotated(add(multiply(names.query, x), names.queryBias), position))
+            keys.append(rotated(add(multiply(names.key, x), names.keyBias), position))
+            values.append(add(multiply(names.value, x), names.valueBias))
+        }
+        for row in hidden.indices {
+            var attended = [Double](repeating: 0, count: shape.headCount * size)
+            for head in 0..<shape.headCount {
+                let kvHead = head / (shape.headCount / shape.kvHeadCount)
+                let scores = (0...row).map { position in
+                    (0..<size).reduce(0) { $0 + queries[row][head * size + $1] * keys[position][kvHead * size + $1] }
+                        / Double(size).squareRoot()
+                }
+                let largest = scores.max() ?? 0
+                let weights = scores.map { exp($0 - largest) }
+                let sum = weights.reduce(0, +)
+                for position in 0...row {
+                    for d in 0..<size {
+                        attended[head * size + d] += weights[position] / sum * values[position][kvHead * size + d]
+                    }
+                }
+            }
+            hidden[row] = sum(hidden[row], add(multiply(names.attentionOutput, attended), names.attentionOutputBias))
+            let x = normalize(hidden[row], names.feedForwardNorm)
+            let (gates, ups) = (multiply(names.gate, x), multiply(names.up, x))
+            let product = zip(gates, ups).map { $0 / (1 + exp(-$0)) * $1 }
+            hidden[row] = sum(hidden[row], multiply(names.down, product))
+        }
+    }
+
+    private func multiply(_ name: String, _ x: [Double]) -> [Double] {
+        let weights = tensors[name] ?? []
+        return (0..<weights.count / x.count).map { row in
+            x.indices.reduce(0) { $0 + weights[row * x.count + $1] * x[$1] }
+        }
+    }
+
+    private func normalize(_ x: [Double], _ name: String) -> [Double] {
+        let weights = tensors[name] ?? []
+        let scale = 1 / (x.reduce(0) { $0 + $1 * $1 } / Double(x.count) + Double(RandomModel.normEpsilon)).squareRoot()
+        return zip(x, weights).map { $0 * scale * $1 }
+    }
+
+    private func sum(_ x: [Double], _ y: [Double]) -> [Double] { zip(x, y).map { $0 + $1 } }
+    private func add(_ x: [Double], _ bias: String) -> [Double] { tensors[bias].map { sum(x, $0) } ?? x }
+
+    private func rotated(_ x: [Double], _ position: Int) -> [Double] {
+        var x = x
+        let factors = tensors[TensorNames.rotaryFactors]
+        for pair in 0..<x.count / 2 {
+            let place = pair % (shape.headSize / 2)
+            let frequency = pow(Double(RandomModel.rotaryBase), -2 * Double(place) / Double(shape.headSize))
+            let angle = Double(position) * frequency / (factors?[place] ?? 1)
+            let (even, odd) = (x[2 * pair], x[2 * pair + 1])
+            x[2 * pair] = even * cos(angle) - odd * sin(angle)
+            x[2 * pair + 1] = even * sin(angle) + odd * cos(angle)
+        }
+        return x
+    }
+}

@@ -1,0 +1,193 @@
+import Orchestration
+import Vocabulary
+
+/// A coordinator's core and nodes' cores over a seeded network and clock. Only arithmetic, sockets and time are not
+/// real; one seed gives one course of events.
+struct ClusterSimulation {
+    let options: SimulationOptions
+    let models: [SimulatedModel]
+    var random: SeededRandom
+    var now = Instant(nanoseconds: 0)
+    var schedule = EventSchedule()
+    var coordinator: CoordinatorCore
+    /// In order of their names.
+    var nodes: [SimulatedNode] = []
+    var links = Links()
+    var ledgers: [RequestLedger] = []
+    var problems: [String] = []
+    /// The newest step that was run of each pipeline.
+    var newestSteps: [PipelineID: (epoch: Epoch, number: StepNumber)] = [:]
+    var statistics = Statistics()
+
+    struct Statistics {
+        var eventCount = 0
+        var stepCount = 0
+        var preemptionCount = 0
+        var finishedCount = 0
+        var interruptedCount = 0
+        var epochCount: UInt64 = 0
+        var weightLoadCount = 0
+    }
+
+    init(_ options: SimulationOptions) {
+        self.options = options
+        random = SeededRandom(seed: options.seed)
+        models = (0..<options.modelCount).map {
+            SimulatedModel(
+                name: "model-\($0)", layerCount: options.layerCount, contextLength: SimulationOptions.contextLength)
+        }
+        coordinator = CoordinatorCore(
+            settings: options.settings, term: Term(3), models: models.map(\.profile),
+            texts: Dictionary(uniqueKeysWithValues: models.map { ($0.profile.name, $0) }))
+        for index in 0..<options.nodeCount {
+            let speed = Double.random(in: 1e9...9e9, using: &random)
+            nodes.append(SimulatedNode(Self.description(index, Incarnation(random.next()), speed: speed)))
+        }
+    }
+
+    static func description(_ index: Int, _ incarnation: Incarnation, speed: Double) -> NodeDescription {
+        NodeDescription(
+            node: NodeID("node-\(index)") ?? .coordinator, incarnation: incarnation, host: "host", port: 7000 + index,
+            processID: 1, threadCount: 1, coreCount: 1, numaNodeCount: 1, instructionSet: "scalar",
+            memoryLimitBytes: 10_000_000, readBytesPerSecond: speed, multiplyAddsPerSecond: 1e9, version: "1")
+    }
+
+    // MARK: The course of events
+
+    mutating func run() {
+        for index in nodes.indices { schedule.add(.nodeRegisters(index), at: randomSpan(0...3_000)) }
+        let span = options.spanMilliseconds * 1_000
+        for _ in 0..<options.requestCount { schedule.add(.requestArrives, at: randomSpan(2_000...(20_000 + span))) }
+        for _ in 0..<options.faultCount { schedule.add(.faultStrikes, at: randomSpan(0...(20_000 + span))) }
+        settle()
+        for node in nodes { now = max(now, node.hungUntil) }
+        // Faults have stopped and the nodes are back: what is asked now must be served.
+        let probes = ledgers.count
+        for model in models {
+            let request = options.request(model, &random)
+            arrive(request, isValid: true)
+        }
+        settle()
+        for ledger in ledgers[probes...] where ledger.state != .ended(failure: nil) {
+            report("a request after the last fault was not served: \(ledger.state), \(coordinator.unreadyReason() ?? "")")
+        }
+        checkRest()
+    }
+
+    /// Until nothing more is due.
+    private mutating func settle() {
+        while problems.isEmpty, let due = nextDue() {
+            guard statistics.eventCount < 200_000 else { return report("no end") }
+            statistics.eventCount += 1
+            now = max(now, due)
+            if let deadline = coordinator.nextDeadline, deadline <= now {
+                tell(.deadlinePassed)
+            } else if let event = schedule.next() {
+                happen(event)
+            }
+            checkInvariants()
+        }
+    }
+
+    private func nextDue() -> Instant? {
+        guard let event = schedule.nextDue else { return coordinator.nextDeadline }
+        return coordinator.nextDeadline.map { min($0, event) } ?? event
+    }
+
+    private mutating func happen(_ event: SimulatedEvent) {
+        switch event {
+        case .requestArrives: requestArrives()
+        case .requestIsCancelled(let request):
+            guard !ledgers[Int(request.rawValue) - 1].hasEnded else { return }
+            ledgers[Int(request.rawValue) - 1].isCancelled = true
+            tell(.requestCancelled(request))
+        case .nodeRegisters(let index): nodeRegisters(index)
+        case .nodeStarts(let index): nodeStarts(index)
+        case .faultStrikes: faultStrikes()
+        case .coordinatorHears(let message): tell(message)
+        case .coordinatorReceives(let message, let link):
+            if links.isCurrent(link) { tell(message) }
+        case .nodeHears(let index, let incarnation, let message):
+            tellNode(index, incarnation, message)
+        case .nodeReceives(let index, let message, let hidden, let link):
+            if links.isCurrent(link) { receive(index, message, hidden, link) }
+        case .nodeComputes(let index, let incarnation, let batch): nodeComputes(index, incarnation, batch)
+        case .nodeLoads(let index, let incarnation, let assignment, let fails):
+            nodeLoads(index, incarnation, assignment, fails: fails)
+        }
+    }
+
+    // MARK: Requests
+
+    private mutating func requestArrives() {
+        guard let model = models.randomElement(using: &random) else { return }
+        let isValid = !random.chance(options.invalidShare)
+        let request = isValid ? options.request(model, &random) : options.invalidRequest(model, &random)
+        arrive(request, isValid: isValid)
+        if random.chance(options.cancelShare) {
+            schedule.add(.requestIsCancelled(RequestID(UInt64(ledgers.count))), at: later(0...30_000))
+        }
+    }
+
+    private mutating func arrive(_ request: GenerationRequest, isValid: Bool) {
+        let reference = isValid
+            ? models.first { $0.profile.name == request.model }.map {
+                ReferenceRun(request, $0, positionCountMax: options.positionCountMax)
+            } : nil
+        ledgers.append(RequestLedger(request, reference: reference))
+        tell(.requestArrived(RequestID(UInt64(ledgers.count)), request))
+    }
+
+    // MARK: The coordinator's shell
+
+    mutating func tell(_ event: CoordinatorEvent) {
+        for command in coordinator.handle(event, at: now) { execute(command) }
+    }
+
+    private mutating func execute(_ command: CoordinatorCommand) {
+        switch command {
+        case .prepare(let node, let assignment):
+            statistics.epochCount = max(statistics.epochCount, assignment.epoch.rawValue)
+            send(.prepareAsked(assignment, coordinator.term), to: node)
+        case .release(let node, let pipeline, let epoch):
+            send(.releaseAsked(pipeline, epoch, coordinator.term), to: node)
+        case .run(let node, let step):
+            statistics.stepCount += 1
+            checkStep(step)
+            send(.stepArrived(step, coordinator.term, from: .coordinator), to: node)
+        case .emit(let request, let event): take(event, of: request)
+        case .note(_, let text):
+            if options.isTraced { print("\(now.nanoseconds / 1_000) µs: \(text)") }
+            if text.contains("preempted") { statistics.preemptionCount += 1 }
+        }
+    }
+
+    private mutating func take(_ event: GenerationEvent, of request: RequestID) {
+        if case .finished = event { statistics.finishedCount += 1 }
+        if case .failed(let failure) = event, failure.kind == .interrupted { statistics.interruptedCount += 1 }
+        if options.faultCount == 0, case .failed(let failure) = event, failure.kind == .interrupted {
+            report("request \(request) failed without a fault: \(failure)")
+        }
+        if let flaw = ledgers[Int(request.rawValue) - 1].take(event) { report("request \(request): \(flaw)") }
+    }
+
+    private mutating func send(_ event: NodeEvent, to node: NodeID) {
+        guard let index = nodes.firstIndex(where: { $0.id == node }) else { return report("no node \(node)") }
+        let link = links.current(from: nil, to: index)
+        schedule.add(.nodeReceives(index, event, hidden: nil, link), at: links.arrival(on: link, after: later(20...400)))
+    }
+
+    // MARK: Helpers
+
+    mutating func randomSpan(_ microseconds: ClosedRange<UInt64>) -> Instant {
+        Instant(nanoseconds: UInt64.random(in: microseconds, using: &random) * 1_000)
+    }
+
+    mutating func later(_ microseconds: ClosedRange<UInt64>) -> Instant {
+        now + Instant.Span(nanoseconds: randomSpan(microseconds).nanoseconds)
+    }
+
+    mutating func report(_ problem: String) {
+        problems.append("seed \(options.seed) at \(now.nanoseconds / 1_000) µs: \(problem)")
+    }
+}

@@ -1,0 +1,86 @@
+import Orchestration
+import Vocabulary
+
+/// What a simulated cluster is like and what happens to it; drawn from a seed.
+struct SimulationOptions {
+    var seed: UInt64
+    var nodeCount: Int
+    var modelCount: Int
+    var layerCount: Int
+    var blockCount: Int
+    var requestCount: Int
+    var cancelShare: Double
+    var invalidShare: Double
+    var faultCount: Int
+    /// The time over which requests arrive and faults happen.
+    var spanMilliseconds: UInt64
+    var settings: CoordinatorSettings
+    /// Prints the coordinator's notes.
+    var isTraced = false
+
+    static let contextLength = 160
+
+    init(seed: UInt64, hasFaults: Bool) {
+        var random = SeededRandom(seed: seed &* 2 &+ (hasFaults ? 1 : 0))
+        self.seed = seed
+        nodeCount = Int.random(in: 1...5, using: &random)
+        modelCount = random.chance(0.25) ? 2 : 1
+        layerCount = Int.random(in: nodeCount...6, using: &random)
+        blockCount = Int.random(in: 3...12, using: &random)
+        requestCount = Int.random(in: 6...20, using: &random)
+        cancelShare = random.chance(0.5) ? 0.25 : 0
+        invalidShare = 0.05
+        faultCount = hasFaults ? Int.random(in: 1...5, using: &random) : 0
+        spanMilliseconds = UInt64.random(in: 5...80, using: &random)
+        settings = CoordinatorSettings()
+        settings.nodeCountMin = hasFaults ? Int.random(in: 1...nodeCount, using: &random) : nodeCount
+        settings.stepRowCountMax = [1, 2, 3, 7, 16, 64].randomElement(using: &random) ?? 64
+        settings.runningSequenceCountMax = Int.random(in: 1...12, using: &random)
+        settings.waitingRequestCountMax = random.chance(0.3) ? 3 : 100
+        settings.kvTokenCountMax = blockCount * BlockID.positionCount
+        settings.stepDeadline = .milliseconds(200)
+        settings.prepareDeadline = .milliseconds(300)
+        settings.loadRetryDelay = .milliseconds(50)
+        settings.waitingDeadline = .milliseconds(2_000)
+    }
+
+    /// Positions that one sequence can have.
+    var positionCountMax: Int { min(Self.contextLength, blockCount * BlockID.positionCount) }
+
+    func request(_ model: SimulatedModel, _ random: inout SeededRandom) -> GenerationRequest {
+        let promptCount = Int.random(in: 1...min(90, positionCountMax - 1), using: &random)
+        var request = GenerationRequest(
+            model: model.profile.name,
+            prompt: (0..<promptCount).map { _ in TokenID.random(in: 0..<97, using: &random) })
+        request.sampling.seed = random.next()
+        request.sampling.choice = UInt32.random(in: 0...2, using: &random)
+        if random.chance(0.3) { request.sampling.presencePenalty = 0.5 }
+        if random.chance(0.3) { request.sampling.topLogprobCount = 3 }
+        let room = positionCountMax - promptCount
+        if random.chance(0.9) { request.outputTokenCountMax = Int.random(in: 0...60, using: &random) }
+        request.ignoresEnd = random.chance(0.6)
+        if random.chance(0.2) {
+            request.outputTokenCountMin = Int.random(in: 0...min(room, request.outputTokenCountMax ?? 8), using: &random)
+        }
+        if random.chance(0.3) {
+            request.stopStrings = [["ab", "\u{E9}"], ["cc"], ["bade", "ad"], ["e"]].randomElement(using: &random) ?? []
+            request.includesStopString = random.chance(0.3)
+        }
+        request.scoresPrompt = random.chance(0.3)
+        return request
+    }
+
+    /// One that must be refused at once.
+    func invalidRequest(_ model: SimulatedModel, _ random: inout SeededRandom) -> GenerationRequest {
+        var request = self.request(model, &random)
+        switch Int.random(in: 0..<5, using: &random) {
+        case 0: request.model = "another"
+        case 1: request.prompt = []
+        case 2: request.prompt.append(97)
+        case 3: request.prompt = Array(repeating: 5, count: Self.contextLength)
+            request.outputTokenCountMax = nil
+        default: request.outputTokenCountMin = Self.contextLength
+        }
+        return request
+    }
+}
