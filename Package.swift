@@ -23,8 +23,8 @@ let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metri
 let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
-let hummingbirdTesting: Target.Dependency = .product(name: "HummingbirdTesting", package: "hummingbird")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
@@ -64,36 +64,36 @@ let package = Package(
     ],
     targets: [
         // Row 7
-        program("shardline", ["Cluster", "Gateway", "Configuration", "OpenAIClient", "Orchestration", "Models", "Telemetry",
-            "Tensors", "Transport", "Vocabulary", argumentParser, logging, lifecycle]),
-        program("shardline-node", ["Cluster", "Configuration", "Memory", "Telemetry", "Tensors", "Transport", "Vocabulary",
+        program("shardline", ["Cluster", "Gateway", "ConfigurationFile", "OpenAIClient", "Orchestration", "Models", "Telemetry",
+            "Tensors", "Transport", "Vocabulary", argumentParser, logging, lifecycle, unixSignals]),
+        program("shardline-node", ["Cluster", "ConfigurationFile", "Memory", "Telemetry", "Tensors", "Transport", "Vocabulary",
             argumentParser, logging]),
-        program("shardline-load", ["LoadTest", "OpenAIClient", "Telemetry", argumentParser]),
+        program("shardline-load", ["LoadTest", "OpenAIClient", "ConfigurationFile", "Telemetry", argumentParser]),
         // Row 6
-        room("Gateway", ["Models", "Telemetry", "Vocabulary", hummingbird, logging, nioCore]),
+        room("Gateway", ["Models", "Vocabulary", hummingbird, lifecycle, logging, nioCore]),
         // Row 5
-        room("Cluster", ["Orchestration", "Inference", "Models", "Transport", "Tensors", "Wire", "Configuration",
-            "Memory", "Telemetry", "Vocabulary", "CSystem", logging]),
+        room("Cluster", ["Orchestration", "Inference", "Models", "Transport", "Tensors", "Wire", "ConfigurationFile",
+            "Memory", "Telemetry", "Vocabulary", "CPlatform", logging]),
         // Row 4
         room("Orchestration", ["Models", "Vocabulary", deque]),
         room("Inference", ["Models", "Tensors", "Memory", "Vocabulary"]),
         // Row 3
-        room("Models", ["Tensors", "Memory", "Vocabulary", "CSystem"]),
-        room("Transport", ["Wire", "Memory", "Telemetry", "Vocabulary", "CSystem", logging]),
+        room("Models", ["Tensors", "Memory", "Vocabulary", "CPlatform"]),
+        room("Transport", ["Wire", "Memory", "Telemetry", "Vocabulary", "CPlatform", logging]),
         room("LoadTest", ["OpenAIClient", "Telemetry"]),
         // Row 2
-        room("Tensors", ["CKernels", "Memory", "Vocabulary", "CSystem"]),
-        room("Wire", ["CProtocols", "CSystem", "Memory", "Vocabulary"]),
-        room("Configuration", ["Vocabulary", yams]),
+        room("Tensors", ["CKernels", "Memory", "Vocabulary", "CPlatform"]),
+        room("Wire", ["CProtocols", "CPlatform", "Memory", "Vocabulary"]),
+        room("ConfigurationFile", ["Vocabulary", yams]),
         room("OpenAIClient", ["Telemetry", nioCore, nioPosix, nioHTTP]),
         // Row 1
         room("Vocabulary", []),
-        room("Memory", ["CSystem"]),
+        room("Memory", ["CPlatform"]),
         room("Telemetry", [logging, coreMetrics, metrics, histogram]),
         // Row 0
         .target(name: "CKernels", cSettings: kernelSettings, linkerSettings: [.linkedLibrary("pthread")]),
         .target(name: "CProtocols", linkerSettings: [.linkedLibrary("protobuf-c")]),
-        .target(name: "CSystem", linkerSettings: [
+        .target(name: "CPlatform", linkerSettings: [
             .linkedLibrary("lz4"), .linkedLibrary("numa"), .linkedLibrary("crypto"),
         ]),
         // Tests: a folder a target.
@@ -101,18 +101,17 @@ let package = Package(
         tests("VocabularyTests", ["Vocabulary"]),
         tests("MemoryTests", ["Memory"]),
         tests("TelemetryTests", ["Telemetry", logging, metrics]),
-        tests("ConfigurationTests", ["Configuration", "Vocabulary"]),
+        tests("ConfigurationFileTests", ["ConfigurationFile", "Vocabulary", yams]),
         tests("TensorsTests", ["Tensors", "CKernels", "Memory", "Vocabulary"]),
         tests("WireTests", ["Wire", "Memory", "Vocabulary"]),
-        tests("TransportTests", ["Transport", "Wire", "Memory", "Vocabulary", "CSystem", logging]),
+        tests("TransportTests", ["Transport", "Wire", "Memory", "Vocabulary", "CPlatform", logging]),
         tests("ModelsTests", ["Models", "Tensors", "Memory", "Vocabulary"]),
         tests("InferenceTests", ["Inference", "Models", "Tensors", "Memory", "Vocabulary"]),
         tests("OrchestrationTests", ["Orchestration", "Vocabulary"]),
         tests("OpenAIClientTests", ["OpenAIClient"]),
-        tests("LoadTestTests", ["LoadTest", "OpenAIClient"]),
-        tests("GatewayTests", ["Gateway", "Models", "Vocabulary", hummingbird, hummingbirdTesting, logging, nioCore]),
-        tests("ClusterTests", ["Cluster", "Gateway", "Configuration", "OpenAIClient", "Orchestration", "Inference",
-            "Models", "Transport", "Wire", "Vocabulary", logging]),
+        tests("GatewayTests", ["Gateway", "Models", "Vocabulary", hummingbird, lifecycle, logging, nioCore,
+            nioPosix]),
+        tests("ClusterTests", ["Cluster", "Transport", "Wire"]),
         // Feeds mutated files, frames and configurations to every parser; built with a sanitizer by tools/fuzz.
         .executableTarget(name: "shardline-fuzz", dependencies: ["Models", "Tensors", "Wire", "Memory", "Vocabulary"],
             path: "Tests/Fuzz", swiftSettings: strict),

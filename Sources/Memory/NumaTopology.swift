@@ -1,4 +1,4 @@
-import CSystem
+import CPlatform
 import Glibc
 
 /// The machine's memory as this process may use it. A machine without NUMA is one node, number 0.

@@ -101,7 +101,7 @@ public final class OpenAIClient: Sendable {
         guard path.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw OpenAIError(.badURL, url: url, message: "the path has a space or a character that is not ASCII in it")
         }
-        var head = HTTPRequestHead(version: .http1_1, method: .RAW(value: method), uri: server.prefix + path)
+        var head = HTTPRequestHead(version: .http1_1, method: HTTPMethod(rawValue: method), uri: server.prefix + path)
         head.headers.add(name: "Host", value: server.authority)
         head.headers.add(name: "User-Agent", value: "shardline")
         head.headers.add(name: "Accept", value: accept)

@@ -19,14 +19,14 @@ extension ComputeContext {
         guard !overflow, let sourceBase = source.baseAddress else {
             throw TensorError(.invalidSize, "a \(format.name) matrix of \(rows) x \(columns) is too large")
         }
-        let buffer: AlignedBuffer
+        let slice: BufferSlice
         do {
-            buffer = try AlignedBuffer(byteCount: byteCount, placement: placement, hugePages: byteCount >= 4 << 20)
+            slice = try arena.take(byteCount: byteCount, placement: placement)
         } catch {
             throw TensorError(.outOfMemory, "no memory for a packed matrix: \(error.message)")
         }
         let job = PackingJob(
-            source: sourceBase.assumingMemoryBound(to: UInt8.self), target: buffer.base.assumingMemoryBound(to: UInt8.self),
+            source: sourceBase.assumingMemoryBound(to: UInt8.self), target: slice.base.assumingMemoryBound(to: UInt8.self),
             format: format.kernelFormat, rows: rows, columns: columns,
             rowByteCount: source.count / rows, panelCount: panelCount,
             panelByteCount: panelByteCount, panelsPerTile: max(1, (256 << 10) / panelByteCount))
@@ -44,8 +44,12 @@ extension ComputeContext {
                 "row \(firstBadRow) has a \(what) that is infinite or not a number; the file is damaged, get it again")
         }
         return PackedMatrix(
-            format: format, rows: rows, columns: columns, panelByteCount: panelByteCount, buffer: buffer)
+            format: format, rows: rows, columns: columns, panelByteCount: panelByteCount, bytes: slice)
     }
+
+    /// Ends a run of packing, a model's or a stage's: what is packed later shares no memory with it, so that either can
+    /// be freed without the other.
+    public func finishPacking() { arena.close() }
 
     private static func checkedPanelByteCount(
         sourceByteCount: Int, format: TensorFormat, rows: Int, columns: Int

@@ -1,5 +1,5 @@
 import CKernels
-import CSystem
+import CPlatform
 import Memory
 
 /// A worker pool and the kernels of one instruction set: everything a stage computes goes through one of these.
@@ -15,6 +15,7 @@ public final class ComputeContext: @unchecked Sendable {
     /// Memory for partial results, kept from call to call.
     let scratch = Scratch()
     let unitScratch = Scratch()
+    let arena = WeightArena()
     private let cpus: [Int]?
 
     /// - Parameters:

@@ -1,5 +1,5 @@
 import CKernels
-import CSystem
+import CPlatform
 import Memory
 
 /// Measures what a node's threads give, for placing layers.

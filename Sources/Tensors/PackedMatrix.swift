@@ -9,33 +9,33 @@ public final class PackedMatrix: Sendable {
     /// Inputs.
     public let columns: Int
     /// Bytes as packed.
-    public var byteCount: Int { buffer.byteCount }
+    public var byteCount: Int { bytes.byteCount }
     /// The packed bytes: the same for the same weights on every machine.
-    public let buffer: AlignedBuffer
+    public let bytes: BufferSlice
 
     let panelByteCount: Int
 
-    init(format: TensorFormat, rows: Int, columns: Int, panelByteCount: Int, buffer: AlignedBuffer) {
+    init(format: TensorFormat, rows: Int, columns: Int, panelByteCount: Int, bytes: BufferSlice) {
         self.format = format
         self.rows = rows
         self.columns = columns
         self.panelByteCount = panelByteCount
-        self.buffer = buffer
+        self.bytes = bytes
     }
 
     var panelCount: Int { (rows + Int(SL_PANEL_ROWS) - 1) / Int(SL_PANEL_ROWS) }
 
     var kernelMatrix: sl_matrix {
         sl_matrix(
-            rows: Int64(rows), columns: Int64(columns), panels: UnsafePointer(buffer.base.assumingMemoryBound(to: UInt8.self)),
-            panel_bytes: Int64(panelByteCount))
+            rows: Int64(rows), columns: Int64(columns),
+            panels: UnsafePointer(bytes.base.assumingMemoryBound(to: UInt8.self)), panel_bytes: Int64(panelByteCount))
     }
 
     /// Writes row `row`'s `columns` values, exactly as the file's format defines them.
     public func dequantizeRow(_ row: Int, into values: UnsafeMutablePointer<Float>) {
         precondition(row >= 0 && row < rows, "row \(row) of a matrix of \(rows) rows")
         let panelRows = Int(SL_PANEL_ROWS)
-        let panel = buffer.base + row / panelRows * panelByteCount
+        let panel = bytes.base + row / panelRows * panelByteCount
         sl_pack_unpack_row(
             format.kernelFormat, panel.assumingMemoryBound(to: UInt8.self), Int64(row % panelRows), Int64(columns), values)
     }

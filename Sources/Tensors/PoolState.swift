@@ -1,5 +1,5 @@
 import CKernels
-import CSystem
+import CPlatform
 import Synchronization
 
 /// What the driving thread and the workers of a pool share.

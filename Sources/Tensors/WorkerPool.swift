@@ -1,5 +1,5 @@
 import CKernels
-import CSystem
+import CPlatform
 import Glibc
 import Synchronization
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Cluster
+import ConfigurationFile
 import Foundation
 import Logging
 import Memory
@@ -16,8 +17,11 @@ struct NodeCommand: AsyncParsableCommand {
         abstract: "Holds a share of a model's layers and computes them for a coordinator.",
         version: "0.1.0")
 
-    @Option(name: .long, help: "HOST:PORT of the coordinator.")
-    var join: String
+    @Option(name: .long, help: "Cluster configuration that lists this node.")
+    var config: String?
+
+    @Option(name: .long, help: "HOST:PORT of the coordinator, instead of --config.")
+    var join: String?
 
     @Option(name: .long, help: "This node's lasting name (default: the host's name).")
     var name: String?
@@ -29,10 +33,10 @@ struct NodeCommand: AsyncParsableCommand {
     var modelDirectory: [String] = []
 
     @Option(name: .long, help: "Address to listen at, and where other nodes reach this one.")
-    var host = "127.0.0.1"
+    var host: String?
 
     @Option(name: .long, help: "Port to listen at; 0 takes a free one.")
-    var port = 0
+    var port: Int?
 
     @Option(name: [.customShort("t"), .long], help: "Threads that compute (default: all cores).")
     var threads: Int?
@@ -68,19 +72,36 @@ struct NodeCommand: AsyncParsableCommand {
         }
     }
 
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if let node = command as? NodeCommand { try await node.run() } else { try command.run() }
+        } catch let error as ConfigurationError {
+            fail(error, status: 78)
+        } catch where exitCode(for: error) == .failure {
+            fail(error, status: 1)
+        } catch {
+            exit(withError: error)
+        }
+    }
+
+    private static func fail(_ error: any Error, status: Int32) -> Never {
+        FileHandle.standardError.write(Data("error: \(error)\n".utf8))
+        Foundation.exit(status)
+    }
+
     func run() async throws {
         Telemetry.bootstrap(level: Logger.Level(rawValue: logLevel) ?? .info)
         let settings = try settings()
         let logger = Logger(label: settings.node.name)
         var options = TransportOptions()
-        options.allowsNonLoopback = insecure
+        options.allowsNonLoopback = try insecure || ConfiguredNode(path: config, name: name)?.isInsecure == true
         options.programVersion = Self.configuration.version
         let service = try await NodeService(settings: settings, options: options, logger: logger)
         let running = Task { await service.run() }
-        let signals = StopSignals(ignoresInterrupt: stopWithParent) { running.cancel() }
+        StopSignals.watch(ignoresInterrupt: stopWithParent) { running.cancel() }
         if stopWithParent { Self.stopWhenStandardInputEnds() }
         await running.value
-        signals.cancel()
     }
 
     /// The parent holds the other end of standard input: its end is the parent's end, whatever killed it.
@@ -96,29 +117,35 @@ struct NodeCommand: AsyncParsableCommand {
     }
 
     private func settings() throws -> NodeSettings {
-        let name = name ?? ProcessInfo.processInfo.hostName
+        let configured = try ConfiguredNode(path: config, name: name)
+        let name = name ?? configured?.node.id.name ?? ProcessInfo.processInfo.hostName
         guard let node = NodeID(name) else {
             throw ValidationError("--name '\(name)' must be 1 to 64 characters out of a-z A-Z 0-9 . _ -")
+        }
+        guard let join = join ?? configured?.coordinator else {
+            throw ValidationError("give --config FILE, or --join HOST:PORT")
         }
         guard let colon = join.lastIndex(of: ":"), let coordinatorPort = Int(join[join.index(after: colon)...]),
             (1...65535).contains(coordinatorPort), colon > join.startIndex
         else { throw ValidationError("--join must be HOST:PORT, not '\(join)'") }
         let cores = ProcessInfo.processInfo.activeProcessorCount
-        let threadCount = threads ?? cores
+        let threadCount = threads ?? configured?.node.threadCount ?? cores
         guard (1...ComputeContext.threadCountMax).contains(threadCount) else {
             throw ValidationError("--threads must be 1 to \(ComputeContext.threadCountMax), not \(threadCount)")
         }
+        let port = port ?? configured?.node.port ?? 0
         guard (0...65535).contains(port) else { throw ValidationError("--port must be 0 to 65535, not \(port)") }
         guard memoryShare >= 1 else { throw ValidationError("--memory-share must be at least 1") }
-        let bytes = try memory.map(Self.byteCount) ?? NumaTopology.availableMemoryBytes / UInt64(memoryShare)
+        let bytes = try memory.map(Self.byteCount) ?? configured?.node.memoryLimitBytes
+            ?? NumaTopology.availableMemoryBytes / UInt64(memoryShare)
         var settings = NodeSettings(
             node: node, coordinatorHost: String(join[..<colon]), coordinatorPort: coordinatorPort,
             threadCount: threadCount, memoryLimitBytes: bytes)
-        settings.host = host
+        settings.host = host ?? configured?.node.host ?? "127.0.0.1"
         settings.port = port
-        settings.cpus = try cpus.map(Self.processors)
-        settings.numaNode = numaNode
-        settings.modelFiles = model
+        settings.cpus = try cpus.map(Self.processors) ?? configured?.node.cpus
+        settings.numaNode = numaNode ?? configured?.node.numaNode
+        settings.modelFiles = model + (configured?.modelFiles ?? [])
         settings.modelFolders = modelDirectory
         settings.version = Self.configuration.version
         if let instructionSet {

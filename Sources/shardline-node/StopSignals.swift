@@ -3,11 +3,11 @@ import Foundation
 import Synchronization
 
 /// SIGTERM and SIGINT: the first asks to stop, the second ends the process at once.
-final class StopSignals: Sendable {
-    private let sources = Mutex<[any DispatchSourceSignal]>([])
-
+enum StopSignals {
+    /// For the rest of the process's life.
+    ///
     /// - Parameter ignoresInterrupt: leave SIGINT to the parent, which gets the terminal's Ctrl-C as well.
-    init(ignoresInterrupt: Bool, stop: @escaping @Sendable () -> Void) {
+    static func watch(ignoresInterrupt: Bool, stop: @escaping @Sendable () -> Void) {
         let count = SignalCount()
         for number in [SIGTERM, SIGINT] {
             signal(number, SIG_IGN)
@@ -18,11 +18,10 @@ final class StopSignals: Sendable {
                 stop()
             }
             source.resume()
-            sources.withLock { $0.append(source) }
+            // Never let go: a source that is gone hears nothing.
+            _ = Unmanaged.passRetained(source as AnyObject)
         }
     }
-
-    func cancel() { sources.withLock { $0.forEach { $0.cancel() } } }
 }
 
 private final class SignalCount: Sendable {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Configuration
+import ConfigurationFile
 import Foundation
 
 /// What all programs do alike: flags from the environment, and the exit status that says what kind of error it was.

@@ -16,7 +16,7 @@ struct ServedModelFile {
             text = try TextModel(file)
             model = CoordinatorService.ServedModel(
                 profile: description.profile(servedName: name ?? stem), text: text.tokenizer)
-        } catch let error as ModelError {
+        } catch {
             throw BadConfiguration("\(error)")
         }
     }

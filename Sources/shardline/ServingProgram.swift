@@ -4,6 +4,7 @@ import Gateway
 import Logging
 import Models
 import ServiceLifecycle
+import UnixSignals
 import Vocabulary
 
 /// Runs the gateway over a coordinator until a signal comes; the first drains, the second ends at once.

@@ -5,11 +5,8 @@ struct ShardlineCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "shardline",
         abstract: "Serves large language models on a cluster of ordinary machines.",
-        discussion: ProgramEnvironment.discussion,
         version: ProgramVersion.text,
-        subcommands: [
-            LocalCommand.self, ServeCommand.self, TopologyCommand.self, ChatCommand.self, GenerateCommand.self,
-        ])
+        subcommands: [LocalCommand.self, ServeCommand.self, TopologyCommand.self])
 
     static func main() async {
         await ProgramEnvironment.run(ShardlineCommand.self)

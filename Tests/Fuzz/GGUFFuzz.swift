@@ -11,7 +11,7 @@ struct GGUFFuzz: FuzzSubject {
     private let scratchPath: String
 
     init(corpusPath: String?) throws {
-        corpora = try corpusPath.map { [try Self.read($0)] } ?? SmallModel.variants()
+        corpora = try corpusPath.map { [try Self.metadataAlone(try Self.read($0), $0)] } ?? SmallModel.variants()
         headByteCounts = try corpora.map { try Self.headByteCount(of: $0) }
         scratchPath = "/tmp/shardline-fuzz-\(getpid()).gguf"
     }
@@ -66,8 +66,24 @@ struct GGUFFuzz: FuzzSubject {
         if text.template.refusal == nil {
             _ = try text.encode([ChatMessage(role: "user", content: sample)])
         }
-        _ = try description.get()
+        // Metadata alone describes no model.
+        if !file.tensors.isEmpty { _ = try description.get() }
         return true
+    }
+
+    /// A real file without its tensors, which are nothing to a parser but bytes to carry along: its metadata as it
+    /// stands there, and a tensor count of zero.
+    private static func metadataAlone(_ bytes: [UInt8], _ path: String) throws -> [UInt8] {
+        let file = try ModelFile(bytes.withUnsafeBytes { FileBytes(copying: $0) }, path: path)
+        guard let first = file.tensors.first, let dataStart = file.tensors.map(\.offset).min() else { return bytes }
+        var infoStart = MetadataBytes()
+        infoStart.append(first.name)
+        guard let end = bytes[..<dataStart].firstRange(of: infoStart.bytes)?.lowerBound else {
+            throw FuzzFailure("\(path): no description of tensor \(first.name) before offset \(dataStart)")
+        }
+        var metadata = Array(bytes[..<end])
+        metadata.replaceSubrange(8..<16, with: repeatElement(0, count: 8))
+        return metadata
     }
 
     private static func headByteCount(of bytes: [UInt8]) throws -> Int {

@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 import Vocabulary
 
@@ -59,12 +60,14 @@ import Vocabulary
     }
 
     @Test func interleavesChoices() async throws {
-        // Each generation says a letter, and the next only when the others had time to.
+        // No generation ends before all have begun.
+        let begun = Mutex(0)
         let service = FakeService { request, events in
-            for letter in ["a", "b", "c"] {
-                events.yield(.output(text: letter, tokens: []))
-                try? await Task.sleep(for: .milliseconds(150))
-            }
+            events.yield(.output(text: "a", tokens: []))
+            begun.withLock { $0 += 1 }
+            while begun.withLock({ $0 }) < 4 { try? await Task.sleep(for: .milliseconds(10)) }
+            try? await Task.sleep(for: .milliseconds(200))
+            for letter in ["b", "c"] { events.yield(.output(text: letter, tokens: [])) }
             events.yield(.finished(.stop, FakeService.usage(request, outputTokenCount: 3)))
         }
         try await RunningGateway.with(service) { gateway in
@@ -72,19 +75,21 @@ import Vocabulary
                 Self.completions, #"{"prompt":["x","yy"],"n":2,"stream":true,"stream_options":{"include_usage":true}}"#)
             var texts = [String](repeating: "", count: 4)
             var finished = Set<Int>()
-            var firstLetters: [String] = []
+            var begunAtFirstEnd: Int?
             for chunk in chunks.dropLast() {
                 let choice = chunk["choices"][0]
                 let index = Int(try #require(choice["index"].number))
                 let text = try #require(choice["text"].text)
                 texts[index] += text
-                if firstLetters.count < 4 { firstLetters.append(text) }
                 #expect(!finished.contains(index))
-                if choice["finish_reason"] == "stop" { finished.insert(index) }
+                if choice["finish_reason"] == "stop" {
+                    begunAtFirstEnd = begunAtFirstEnd ?? texts.count { !$0.isEmpty }
+                    finished.insert(index)
+                }
             }
             #expect(texts == ["abc", "abc", "abc", "abc"])
             #expect(finished == [0, 1, 2, 3])
-            #expect(firstLetters == ["a", "a", "a", "a"])
+            #expect(begunAtFirstEnd == 4)
             #expect(chunks.last?["usage"]["prompt_tokens"] == 3)
             #expect(chunks.last?["usage"]["completion_tokens"] == 12)
         }

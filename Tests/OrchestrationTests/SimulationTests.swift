@@ -4,8 +4,13 @@ import Testing
 /// `SHARDLINE_SIMULATION_SEEDS=5000` runs so many seeds of each kind instead of the few that fit a quick test run.
 @Suite struct SimulationTests {
     private static let environment = ProcessInfo.processInfo.environment
+    #if DEBUG
+    private static let usualSeedCount: UInt64 = 60
+    #else
+    private static let usualSeedCount: UInt64 = 300
+    #endif
     private static let seeds: ClosedRange<UInt64> =
-        1...max(1, environment["SHARDLINE_SIMULATION_SEEDS"].flatMap { UInt64($0) } ?? 150)
+        1...max(1, environment["SHARDLINE_SIMULATION_SEEDS"].flatMap { UInt64($0) } ?? usualSeedCount)
 
     @Test func undisturbedClusters() {
         var preemptionCount = 0

@@ -8,7 +8,9 @@ import Testing
         for chunk in chunks {
             let outcome = matcher.append(Array(chunk.utf8))
             text += outcome.released
-            if let match = outcome.match { return (String(decoding: text, as: UTF8.self), String(decoding: match, as: UTF8.self)) }
+            if let match = outcome.match {
+                return (String(decoding: text, as: UTF8.self), String(decoding: match, as: UTF8.self))
+            }
         }
         return (String(decoding: text + matcher.finish(), as: UTF8.self), nil)
     }

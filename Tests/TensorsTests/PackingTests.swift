@@ -38,7 +38,7 @@ import Testing
             try InstructionSet.available.map { set in
                 let context = try ComputeContext(threadCount: threadCount, instructionSet: set)
                 let matrix = try context.pack(bytes, format, rows: 531, columns: 96)
-                return [UInt8](UnsafeRawBufferPointer(start: matrix.buffer.base, count: matrix.byteCount))
+                return [UInt8](UnsafeRawBufferPointer(start: matrix.bytes.base, count: matrix.byteCount))
             }
         }
         #expect(packed.allSatisfy { $0 == packed[0] })

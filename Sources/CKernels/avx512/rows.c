@@ -8,14 +8,42 @@
 
 #include "functions.h"
 
+SL_INLINE __m256 upper_half(__m512 v) { return _mm512_extractf32x8_ps(v, 1); }
+
+/// The larger of 0 and the largest value in [0], of 0 and the largest negated value in [1].
+SL_INLINE void extremes(__m512 x0, __m512 x1, float result[2])
+{
+    const __m512 zeros = _mm512_setzero_ps();
+    __m512 high = _mm512_max_ps(x1, _mm512_max_ps(x0, zeros)), low = _mm512_min_ps(x1, _mm512_min_ps(x0, zeros));
+    __m256 h = _mm256_max_ps(_mm512_castps512_ps256(high), upper_half(high));
+    __m256 l = _mm256_min_ps(_mm512_castps512_ps256(low), upper_half(low));
+    l = _mm256_xor_ps(l, _mm256_set1_ps(-0.0f));
+    // Both folded together: highs in the even, lows in the odd lanes at last.
+    __m256 a = _mm256_max_ps(_mm256_unpacklo_ps(h, l), _mm256_unpackhi_ps(h, l));
+    __m128 b = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    b = _mm_max_ps(b, _mm_movehl_ps(b, b));
+    _mm_storel_pi((__m64 *)result, b);
+}
+
+/// 32 integers as bytes in -127 ... 127 at `out`; their sum.
+SL_INLINE int32_t store_bytes(__m512i q0, __m512i q1, int8_t *out)
+{
+    __m256i bytes = _mm256_setr_m128i(_mm512_cvtsepi32_epi8(q0), _mm512_cvtsepi32_epi8(q1));
+    bytes = _mm256_max_epi8(bytes, _mm256_set1_epi8(-127));
+    _mm256_storeu_si256((__m256i *)out, bytes);
+    __m256i sums = _mm256_sad_epu8(_mm256_xor_si256(bytes, _mm256_set1_epi8((char)0x80)), _mm256_setzero_si256());
+    __m128i s = _mm_add_epi64(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+    s = _mm_add_epi64(s, _mm_unpackhi_epi64(s, s));
+    return _mm_cvtsi128_si32(s) - 128 * SL_BLOCK_COLUMNS;
+}
+
 /// One block of 32 values.
 SL_INLINE void quantize_block(const float *x, struct sl_block *block)
 {
-    const __m512 zeros = _mm512_setzero_ps();
     __m512 x0 = _mm512_loadu_ps(x), x1 = _mm512_loadu_ps(x + 16);
-    float low = _mm512_reduce_min_ps(_mm512_min_ps(x1, _mm512_min_ps(x0, zeros)));
-    float high = _mm512_reduce_max_ps(_mm512_max_ps(x1, _mm512_max_ps(x0, zeros)));
-    float range = high - low;
+    float ends[2];
+    extremes(x0, x1, ends);
+    float range = ends[0] + ends[1];
     enum { not_finite = 0x99 }; // quiet and signalling NaN, both infinities
     if (_mm512_fpclass_ps_mask(x0, not_finite) | _mm512_fpclass_ps_mask(x1, not_finite)
         | (range == __builtin_inff())) {
@@ -28,16 +56,10 @@ SL_INLINE void quantize_block(const float *x, struct sl_block *block)
         return;
     }
     float d = range / 254.0f, inverse = 1.0f / d;
-    float zero = sl_value_round(sl_value_fma(-low, inverse, -127.0f));
+    float zero = sl_value_round(sl_value_fma(ends[1], inverse, -127.0f));
     __m512 scale = _mm512_set1_ps(inverse), shift = _mm512_set1_ps(zero);
-    const __m512i least = _mm512_set1_epi32(-127);
-    __m512i q0 = _mm512_max_epi32(_mm512_cvtps_epi32(_mm512_fmadd_ps(x0, scale, shift)), least);
-    __m512i q1 = _mm512_max_epi32(_mm512_cvtps_epi32(_mm512_fmadd_ps(x1, scale, shift)), least);
-    __m128i b0 = _mm512_cvtsepi32_epi8(q0), b1 = _mm512_cvtsepi32_epi8(q1);
-    _mm_storeu_si128((__m128i *)block->q, b0);
-    _mm_storeu_si128((__m128i *)(block->q + 16), b1);
-    const __m512i most = _mm512_set1_epi32(127);
-    int32_t sum = _mm512_reduce_add_epi32(_mm512_add_epi32(_mm512_min_epi32(q0, most), _mm512_min_epi32(q1, most)));
+    int32_t sum = store_bytes(_mm512_cvtps_epi32(_mm512_fmadd_ps(x0, scale, shift)),
+        _mm512_cvtps_epi32(_mm512_fmadd_ps(x1, scale, shift)), block->q);
     block->d = d;
     block->b = -zero * d;
     block->a = d * (float)(sum - 32 * (int32_t)zero);

@@ -21,14 +21,21 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 int64_t sl_attention_partial_floats(int64_t head_size) { return head_size + 2; }
 
-/// Sets the group's keys and values to those of a span's first `count` positions.
+/// Sets the group's keys and values to those of a span's first `count` positions. The sequence goes on to
+/// `position_count` positions, all of them in blocks.
 static void set_span(const struct sl_attention *a, struct sl_attention_group *g, int64_t kv_head, int64_t span,
-    int64_t count)
+    int64_t count, int64_t position_count)
 {
     int64_t first = span * (SL_SPAN_POSITIONS / SL_KV_POSITIONS);
-    for (int64_t b = 0; b * SL_KV_POSITIONS < count; b++) {
+    int64_t block_count = (count + SL_KV_POSITIONS - 1) / SL_KV_POSITIONS;
+    for (int64_t b = 0; b < block_count; b++) {
         g->keys[b] = keys_of(a, kv_head, first + b);
         g->values[b] = values_of(a, kv_head, first + b);
+    }
+    for (int64_t i = 0; i < SL_KV_FETCH_AHEAD; i++) {
+        int64_t next = first + block_count + i;
+        g->keys[block_count + i] = g->values[least(i, block_count - 1)];
+        g->values[block_count + i] = next * SL_KV_POSITIONS < position_count ? keys_of(a, kv_head, next) : g->keys[0];
     }
 }
 
@@ -90,7 +97,7 @@ static void run_places(const struct sl_attention *a, int64_t kv_head, const stru
             g.counts[i - first] = least(a->first_position + places->row[i] + 1 - base, SL_SPAN_POSITIONS);
             g.outputs[i - first] = base > 0 ? next + i * a->head_size : output_of(a, places, i);
         }
-        set_span(a, &g, kv_head, base / SL_SPAN_POSITIONS, g.counts[g.query_count - 1]);
+        set_span(a, &g, kv_head, base / SL_SPAN_POSITIONS, g.counts[g.query_count - 1], position_count);
         run_span(a, &g, base > 0 ? next_maxima + first : maxima, base > 0 ? next_sums + first : sums);
         for (int64_t i = first; i < places->count && base > 0; i++) {
             merge(a->kernels, a->head_size, maxima + i, sums + i, output_of(a, places, i), next_maxima[i],
@@ -136,7 +143,7 @@ void sl_attention_span(const struct sl_attention *a, int64_t kv_head, int64_t ro
             g.outputs[i] = partials + (first + i) * partial_stride + 2;
         }
         gather_queries(a, &places, 0, queries);
-        set_span(a, &g, kv_head, span, seen);
+        set_span(a, &g, kv_head, span, seen, a->first_position + row + 1);
         run_span(a, &g, maxima, sums);
         for (int64_t i = 0; i < g.query_count; i++) {
             partials[(first + i) * partial_stride] = maxima[i];

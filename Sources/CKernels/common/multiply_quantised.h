@@ -78,14 +78,16 @@ SL_INLINE vf extend(enum kind kind, vf sum, vi integers, const struct sl_block *
 
 #define SL_EACH_ROW _Pragma("clang loop unroll(full)") for (int r = 0; r < rows; r++)
 
-/// `rows` rows times one part of a panel's unpacked blocks; sums[row][16] are carried on.
+/// `rows` rows times one part of a panel's unpacked blocks; sums[row][16] are carried on. Meanwhile fetches
+/// `next_bytes` a block from `next`, which is unpacked next.
 SL_INLINE void run_unpacked(enum kind kind, const int rows, const struct unpacked_block *w, int64_t block_count,
-    const struct sl_block *x, int64_t stride, int part, float *sums)
+    const struct sl_block *x, int64_t stride, int part, float *sums, const uint8_t *next, int64_t next_bytes)
 {
     vf carried[SL_GROUP];
     SL_EACH_ROW carried[r] = f_load(sums + r * SL_PANEL_ROWS + part * SL_LANES);
-    for (int64_t b = 0; b < block_count; b++, w++, x++) {
+    for (int64_t b = 0; b < block_count; b++, w++, x++, next += next_bytes) {
         vi acc[SL_GROUP];
+        for (int64_t line = 0; line < block_bytes(kind); line += 64) __builtin_prefetch(next + line);
         SL_EACH_ROW acc[r] = start(kind, x + r * stride);
         _Pragma("clang loop unroll(full)") for (int t = 0; t < 8; t++) {
             operand o = prepare(kind, v_load(w->w[t] + part * PART_BYTES));
@@ -201,12 +203,14 @@ SL_INLINE void multiply_panel(enum kind kind, const struct sl_multiplication *m,
     for (int64_t c = 0; c < chunk_count; c++) {
         int64_t first = block_count * c / chunk_count, last = block_count * (c + 1) / chunk_count;
         for (int64_t b = first; b < last; b++) unpack_block(kind, panel + b * block_bytes(kind), chunk + b - first);
+        const uint8_t *next = panel + last * block_bytes(kind); // of this panel or the one behind it
         for (int64_t g = 0; g < group_count; g++) {
             int64_t begin = count * g / group_count, n = count * (g + 1) / group_count - begin;
             const struct sl_block *x = m->rows->blocks + (row + begin) * stride + first;
             for (int part = 0; part < PARTS; part++) {
+                int64_t next_bytes = g == 0 && part == 0 ? block_bytes(kind) : 0;
                 SL_ROWS_SWITCH(n, run_unpacked(kind, rows, chunk, last - first, x, stride, part,
-                    sums + begin * SL_PANEL_ROWS))
+                    sums + begin * SL_PANEL_ROWS, next, next_bytes))
             }
         }
     }

@@ -12,6 +12,8 @@
 #define SL_BLOCK_COLUMNS 32
 /// Positions of a KV block.
 #define SL_KV_POSITIONS 32
+/// Blocks of keys or values between what is computed and what is fetched from memory meanwhile.
+#define SL_KV_FETCH_AHEAD 2
 /// Absolute positions of an attention span: softmax partial results are formed per span and merged left to right.
 #define SL_SPAN_POSITIONS 256
 /// Query vectors that share one pass over keys and values.
@@ -80,8 +82,9 @@ struct sl_attention_group {
     float scale;
     const float *queries;                   // [d][SL_QUERY_GROUP]
     int64_t counts[SL_QUERY_GROUP];         // positions of the span that each query sees, 1 ... 256, ascending
-    const uint16_t *keys[SL_SPAN_POSITIONS / SL_KV_POSITIONS];
-    const uint16_t *values[SL_SPAN_POSITIONS / SL_KV_POSITIONS];
+    // Behind the span's blocks stand those that are read next: they are only fetched ahead.
+    const uint16_t *keys[SL_SPAN_POSITIONS / SL_KV_POSITIONS + SL_KV_FETCH_AHEAD];
+    const uint16_t *values[SL_SPAN_POSITIONS / SL_KV_POSITIONS + SL_KV_FETCH_AHEAD];
     float *scores;                          // [query][256]
     float *outputs[SL_QUERY_GROUP];         // [d] each: sum of p * v, not yet divided
 };

@@ -1,6 +1,7 @@
 public import Distributed
 public import Transport
 public import Wire
+import Orchestration
 import Vocabulary
 
 /// The coordinator as its nodes see it. Each method checks who speaks and hands an event to the shell.

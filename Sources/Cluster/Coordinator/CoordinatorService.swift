@@ -1,6 +1,6 @@
 public import Logging
-public import Memory
-public import Models
+import Memory
+import Models
 public import Orchestration
 public import Transport
 public import Vocabulary

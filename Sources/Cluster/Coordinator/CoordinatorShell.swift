@@ -16,7 +16,7 @@ actor CoordinatorShell {
     /// Incarnations that registered, so that the loss of an older connection is not taken for theirs.
     private var incarnations: [NodeID: Incarnation] = [:]
     private var queues: [NodeID: OutboundQueue] = [:]
-    private var timerDeadline: Instant?
+    private var timer: LoopTimer?
     private(set) var counters = GenerationCounters()
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { system.loop.asUnownedSerialExecutor() }
@@ -31,7 +31,7 @@ actor CoordinatorShell {
     // MARK: Events
 
     func handle(_ event: CoordinatorEvent) {
-        let commands = core.handle(event, at: MonotonicClock.now())
+        let commands = core.handle(event, at: EventLoop.now)
         for command in commands { execute(command) }
         armTimer()
     }
@@ -39,7 +39,7 @@ actor CoordinatorShell {
     func register(_ description: NodeDescription) -> RegisterReply {
         incarnations[description.node] = description.incarnation
         handle(.nodeRegistered(description))
-        return RegisterReply(stamp: FrameStamp(term: term))
+        return RegisterReply(term: term, beatIntervalMilliseconds: 0)
     }
 
     func peerLost(_ peer: PeerIdentity, reason: String) {
@@ -93,20 +93,19 @@ actor CoordinatorShell {
             let system = system
             queue(to: node).enqueue { try await Stage.resolve(id: address, using: system).forward(message) }
         case .emit(let request, let event): emit(event, to: request)
-        case .note(let level, let text): logger.log(level: Logger.Level(level), "\(text)")
+        case .note(let level, let text): logger.log(level: level.loggerLevel, "\(text)")
         }
     }
 
     private func prepare(_ node: NodeID, _ assignment: StageAssignment) {
-        let message = PrepareStage(
-            assignment: assignment, stamp: FrameStamp(term: term, epoch: assignment.epoch))
+        let message = PrepareStage(assignment: assignment, term: term)
         let system = system
         Task {
             do {
                 _ = try await Node.resolve(id: .init(node: node, object: WellKnownObject.node), using: system)
                     .prepare(message)
             } catch {
-                handle(.stageFailed(node, assignment.pipeline, assignment.epoch, reason: "\(error)"))
+                handle(.stageFailed(node, assignment.pipeline, assignment.epoch, term, reason: "\(error)"))
             }
         }
     }
@@ -138,17 +137,16 @@ actor CoordinatorShell {
 
     private func armTimer() {
         guard let deadline = core.nextDeadline else { return }
-        if let timerDeadline, timerDeadline <= deadline { return }
-        timerDeadline = deadline
-        let delay = deadline - MonotonicClock.now()
-        system.loop.schedule(afterNanoseconds: delay.nanoseconds) { [weak self] in
+        if let timer, timer.deadline <= deadline { return }
+        timer?.cancel()
+        timer = system.loop.schedule(at: deadline) { [weak self] in
             Task { await self?.timerFired() }
         }
     }
 
     private func timerFired() {
-        timerDeadline = nil
-        if let deadline = core.nextDeadline, deadline <= MonotonicClock.now() {
+        timer = nil
+        if let deadline = core.nextDeadline, deadline <= EventLoop.now {
             handle(.deadlinePassed)
         } else {
             armTimer()
@@ -160,4 +158,15 @@ actor CoordinatorShell {
 struct GenerationCounters: Sendable {
     var promptTokenCount = 0
     var outputTokenCount = 0
+}
+
+extension NoteLevel {
+    fileprivate var loggerLevel: Logger.Level {
+        switch self {
+        case .debug: .debug
+        case .info: .info
+        case .warning: .warning
+        case .error: .error
+        }
+    }
 }

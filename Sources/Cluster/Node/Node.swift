@@ -1,4 +1,5 @@
 public import Distributed
+import Orchestration
 public import Transport
 public import Wire
 

@@ -5,7 +5,7 @@ import Foundation
 import Memory
 import Orchestration
 import Synchronization
-import Tensors
+public import Tensors
 import Wire
 
 /// What a node is told by its command line or configuration.

@@ -1,5 +1,6 @@
 import Logging
 import Memory
+import Models
 import Orchestration
 import Transport
 import Vocabulary
@@ -60,7 +61,7 @@ actor NodeShell {
     @discardableResult
     func handle(_ event: NodeEvent) -> String? {
         var refusal: String?
-        for command in core.handle(event, at: MonotonicClock.now()) {
+        for command in core.handle(event, at: EventLoop.now) {
             if case .refuse(let reason) = command { refusal = reason }
             execute(command)
         }
@@ -213,7 +214,7 @@ actor NodeShell {
     private func forward(_ step: Step, _ term: Term, to next: PeerAddress) {
         let key = StepKey(step.pipeline, step.epoch, step.number)
         guard let hidden = outputs.removeValue(forKey: key), let queue = stages[step.pipeline]?.toNext else { return }
-        let message = ForwardStep(step: step, term: term, hidden: hidden)
+        let message = ForwardStep(step: step, term: term, hiddenStates: hidden)
         let address = ActorAddress(node: next.node, object: WellKnownObject.stage(step.pipeline))
         let system = system
         queue.enqueue { try await Stage.resolve(id: address, using: system).forward(message) }

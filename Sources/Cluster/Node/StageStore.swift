@@ -27,7 +27,7 @@ final class StageStore {
     }
 
     /// Loads what `assignment` names. Weights that are here already from an earlier epoch are kept.
-    func load(_ assignment: StageAssignment, progress: (Int, Int) -> Void) throws {
+    func load(_ assignment: StageAssignment, progress: @escaping (Int, Int) -> Void) throws {
         let model = try library.model(fingerprint: assignment.modelFingerprint, name: assignment.model)
         let weights: StageWeights
         if let old = held.removeValue(forKey: assignment.pipeline),

@@ -1,4 +1,4 @@
-import Transport
+public import Transport
 import Vocabulary
 import Wire
 
@@ -13,50 +13,48 @@ public enum ClusterMethods {
     /// Numbers and mangled names of this build. Done once at the start of a program.
     public static func discover() async throws -> MethodTable { try await MethodTable.discover(all) }
 
-    private static let probe = ActorAddress(node: .coordinator, object: 0)
-
     private static let coordinator: [DistributedMethod] = [
         DistributedMethod(number: 1, name: "Coordinator.register", lane: .control, isOneWay: false) {
-            _ = try await Coordinator.resolve(id: probe, using: $0).register(RegisterRequest())
+            _ = try await $0.stub(of: Coordinator.self).register(RegisterRequest())
         },
         DistributedMethod(number: 2, name: "Coordinator.stagePrepared", lane: .control, isOneWay: true) {
-            try await Coordinator.resolve(id: probe, using: $0).stagePrepared(StagePrepared())
+            try await $0.stub(of: Coordinator.self).stagePrepared(StagePrepared())
         },
         DistributedMethod(number: 3, name: "Coordinator.stageFailed", lane: .control, isOneWay: true) {
-            try await Coordinator.resolve(id: probe, using: $0).stageFailed(StageFailed())
+            try await $0.stub(of: Coordinator.self).stageFailed(StageFailed())
         },
         DistributedMethod(number: 4, name: "Coordinator.stepFinished", lane: .activations, isOneWay: true) {
-            try await Coordinator.resolve(id: probe, using: $0).stepFinished(StepFinished())
+            try await $0.stub(of: Coordinator.self).stepFinished(StepFinished())
         },
         DistributedMethod(number: 5, name: "Coordinator.stepFailed", lane: .activations, isOneWay: true) {
-            try await Coordinator.resolve(id: probe, using: $0).stepFailed(StepFailed())
+            try await $0.stub(of: Coordinator.self).stepFailed(StepFailed())
         },
         DistributedMethod(number: 6, name: "Coordinator.stageProgress", lane: .control, isOneWay: true) {
-            try await Coordinator.resolve(id: probe, using: $0).stageProgress(StageProgress())
+            try await $0.stub(of: Coordinator.self).stageProgress(StageProgress())
         },
         DistributedMethod(number: 7, name: "Coordinator.nodeLeaving", lane: .control, isOneWay: true) {
-            try await Coordinator.resolve(id: probe, using: $0).nodeLeaving(NodeLeaving())
+            try await $0.stub(of: Coordinator.self).nodeLeaving(NodeLeaving())
         },
     ]
 
     private static let node: [DistributedMethod] = [
         DistributedMethod(number: 16, name: "Node.prepare", lane: .control, isOneWay: false) {
-            _ = try await Node.resolve(id: probe, using: $0).prepare(PrepareStage())
+            _ = try await $0.stub(of: Node.self).prepare(PrepareStage())
         },
         DistributedMethod(number: 17, name: "Node.release", lane: .control, isOneWay: true) {
-            try await Node.resolve(id: probe, using: $0).release(ReleaseStage())
+            try await $0.stub(of: Node.self).release(ReleaseStage())
         },
     ]
 
     private static let stage: [DistributedMethod] = [
         DistributedMethod(number: 32, name: "Stage.forward", lane: .activations, isOneWay: true) {
-            try await Stage.resolve(id: probe, using: $0).forward(ForwardStep())
+            try await $0.stub(of: Stage.self).forward(ForwardStep())
         }
     ]
 
     private static let admin: [DistributedMethod] = [
         DistributedMethod(number: 48, name: "Admin.topology", lane: .control, isOneWay: false) {
-            _ = try await Admin.resolve(id: probe, using: $0).topology(TopologyRequest())
+            _ = try await $0.stub(of: Admin.self).topology(TopologyRequest())
         }
     ]
 }

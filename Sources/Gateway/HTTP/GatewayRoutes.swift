@@ -16,8 +16,9 @@ struct GatewayRoutes: Sendable {
 
     func router(logger: Logger) -> Router<GatewayContext> {
         let router = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)
-        let methods: [String: [HTTPRequest.Method]] = [
-            "/health": [.get, .head], "/version": [.get, .head], "/metrics": [.get, .head], "/v1/models": [.get, .head],
+        let reading: [HTTPRequest.Method] = [.get, .head]
+        let methods = [
+            "/health": reading, "/version": reading, "/metrics": reading, "/v1/models": reading,
             "/v1/completions": [.post], "/v1/chat/completions": [.post],
         ]
         router.add(middleware: ErrorMiddleware(methods: methods, logger: logger))

@@ -17,7 +17,9 @@ final class GenerationFeed: Sendable {
     /// To be iterated by one task at a time; one may go on where another stopped.
     let items: AsyncStream<Item>
     private let continuation: AsyncStream<Item>.Continuation
-    private let tasks: [Task<Void, Never>]
+    private let generations: [Task<Void, Never>]
+    private let ticker: Task<Void, Never>?
+    private let ends: Ends
     private let watch: ConnectionWatch?
     private let watcher: Mutex<Int?> = Mutex(nil)
 
@@ -29,22 +31,26 @@ final class GenerationFeed: Sendable {
         self.items = items
         self.continuation = continuation
         self.watch = watch
-        var tasks = requests.enumerated().map { choice, request in
+        let ends = Ends()
+        self.ends = ends
+        generations = requests.enumerated().map { choice, request in
             Task {
                 guard !Task.isCancelled else { return }
                 for await event in await service.generate(request) {
+                    switch event {
+                    case .finished, .failed: ends.add(choice)
+                    case .accepted, .promptScored, .output: break
+                    }
                     continuation.yield(.event(choice: choice, event))
                 }
                 continuation.yield(.ended(choice: choice))
             }
         }
-        if let tickInterval {
-            tasks.append(
-                Task {
-                    while (try? await Task.sleep(for: tickInterval)) != nil { continuation.yield(.tick) }
-                })
+        ticker = tickInterval.map { interval in
+            Task {
+                while (try? await Task.sleep(for: interval)) != nil { continuation.yield(.tick) }
+            }
         }
-        self.tasks = tasks
         if let watch {
             let number = watch.add { [weak self] in
                 self?.continuation.yield(.clientGone)
@@ -61,7 +67,16 @@ final class GenerationFeed: Sendable {
 
     /// Cancels what still runs. Harmless when called again.
     func stop() {
-        for task in tasks { task.cancel() }
+        // Those that told their end are over by themselves: cancelling them would look like a lost client.
+        for (choice, generation) in generations.enumerated() where !ends.contains(choice) { generation.cancel() }
+        ticker?.cancel()
         continuation.finish()
+    }
+
+    /// The choices whose generations have told how they ended.
+    private final class Ends: Sendable {
+        private let choices = Mutex<Set<Int>>([])
+        func add(_ choice: Int) { choices.withLock { _ = $0.insert(choice) } }
+        func contains(_ choice: Int) -> Bool { choices.withLock { $0.contains(choice) } }
     }
 }

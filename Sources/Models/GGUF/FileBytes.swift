@@ -1,4 +1,4 @@
-import CSystem
+import CPlatform
 import Glibc
 
 /// The bytes of a model file: mapped read-only, or held in memory (tests, fuzzing).

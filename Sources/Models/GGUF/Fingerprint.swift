@@ -1,4 +1,4 @@
-import CSystem
+import CPlatform
 
 /// Tells whether two processes have the same model file without reading all of it.
 enum Fingerprint {

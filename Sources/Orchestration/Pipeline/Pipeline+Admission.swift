@@ -17,7 +17,8 @@ extension Pipeline {
                 id,
                 .failed(
                     GenerationFailure(
-                        .overloaded, "\(waiting.count) requests wait already for model \(model.name): try again later")))
+                        .overloaded,
+                        "\(waiting.count) requests wait already for model \(model.name): try again later")))
             return
         }
         emit(id, .accepted(request))
@@ -58,8 +59,8 @@ extension Pipeline {
     private func flaw(of request: GenerationRequest) -> String? {
         if request.prompt.isEmpty { return "the prompt has no tokens: at least one is needed" }
         if let index = request.prompt.firstIndex(where: { $0 < 0 || Int($0) >= model.vocabularySize }) {
-            return "token \(request.prompt[index]) at position \(index) of the prompt is outside the vocabulary of model "
-                + "\(model.name): tokens go from 0 to \(model.vocabularySize - 1)"
+            return "token \(request.prompt[index]) at position \(index) of the prompt is outside the vocabulary of "
+                + "model \(model.name): tokens go from 0 to \(model.vocabularySize - 1)"
         }
         if let most = request.outputTokenCountMax, most < 0 {
             return "the longest output is \(most) tokens: it must be at least 0"

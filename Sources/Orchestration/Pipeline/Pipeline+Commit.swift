@@ -82,7 +82,8 @@ extension Pipeline {
         // Score i of the prompt is that of token i + 1, which follows row i.
         let knownCount = earlierCount - rows.firstPosition
         sequences[rows.id]?.promptScores += scores.dropFirst(max(0, knownCount))
-        guard let sequence = sequences[rows.id], sequence.promptScores.count >= sequence.promptScoreCount else { return }
+        guard let sequence = sequences[rows.id], sequence.promptScores.count >= sequence.promptScoreCount
+        else { return }
         let all = sequence.promptScores
         sequences[rows.id]?.promptScores = []
         sequences[rows.id]?.isPromptScored = true

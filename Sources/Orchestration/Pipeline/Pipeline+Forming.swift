@@ -171,8 +171,9 @@ extension Pipeline {
         case .waiting: break
         case .loading:
             let missing = zip(plan?.stages ?? [], isPrepared).filter { !$0.1 }.map { "\($0.0.node)" }
-            fail("no sign of loading from \(missing.joined(separator: ", ")) within "
-                + "\(settings.prepareDeadline.seconds) s", at: now)
+            fail(
+                "no sign of loading from \(missing.joined(separator: ", ")) within "
+                    + "\(settings.prepareDeadline.seconds) s", at: now)
         case .failed: needsForming = true
         case .running:
             let number = inFlight.first?.number ?? nextNumber

@@ -8,8 +8,8 @@ public import Wire
 /// Distributed actors over our own lanes. Each distributed method takes exactly one `WireValue` and returns one or
 /// nothing.
 ///
-/// - A *call* ends with the reply, with the `RemoteFailure` that the method threw, or with a `TransportError`: deadline,
-///   lost connection, no connection. Cancelling the calling task ends it at once and tells the other end.
+/// - A *call* ends with the reply, with the `RemoteFailure` that the method threw, or with a `TransportError`:
+///   deadline, lost connection, no connection. Cancelling the calling task ends it at once and tells the other end.
 /// - A *one-way* message is on its way when the call returns; the caller waits only while the lane is full. It is lost
 ///   without a word when the connection goes.
 /// - What one sender tells one actor is done in order, one after another; a method should only check and enqueue.

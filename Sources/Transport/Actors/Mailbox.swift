@@ -52,7 +52,8 @@ final class Mailbox: @unchecked Sendable {
     func put(_ delivery: Delivery) {
         deliveries.append(delivery)
         byteCount += delivery.byteCount
-        if isFull, delivery.lane.isReading {
+        // Calls are refused instead, so that replies on their lane are not held up.
+        if isFull, delivery.call == nil, delivery.lane.isReading {
             delivery.lane.pauseReading()
             pausedLanes.append(delivery.lane)
         }

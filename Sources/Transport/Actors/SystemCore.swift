@@ -56,7 +56,9 @@ final class SystemCore: Sendable {
         try await peer.send(frame, on: lane, deadline: ClusterActorSystem.deadline)
     }
 
-    func call<Result: WireValue>(_ address: ActorAddress, target: String, message: any WireValue) async throws -> Result {
+    func call<Result: WireValue>(
+        _ address: ActorAddress, target: String, message: any WireValue
+    ) async throws -> Result {
         let method = try method(target)
         let value = try await call(address, method, message, resultType: Result.self)
         guard let result = value as? Result else {

@@ -1,4 +1,4 @@
-import CSystem
+import CPlatform
 import Glibc
 import Synchronization
 public import Vocabulary
@@ -311,4 +311,3 @@ extension EventLoop {
         }
     }
 }
-

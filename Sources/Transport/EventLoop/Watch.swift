@@ -1,4 +1,4 @@
-import CSystem
+import CPlatform
 import Synchronization
 
 /// What a descriptor is ready for, or should be watched for.

@@ -176,9 +176,12 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
         let isOver = withUnsafeTemporaryAllocation(byteCount: 16 << 10, alignment: 16) { bytes in
             for _ in 0..<16 {
                 var part = iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
-                switch withUnsafePointer(to: &part, {
-                    stream.read(into: UnsafeBufferPointer(start: $0, count: 1))
-                }) {
+                switch withUnsafePointer(
+                    to: &part,
+                    {
+                        stream.read(into: UnsafeBufferPointer(start: $0, count: 1))
+                    })
+                {
                 case .bytes: continue
                 case .blocked: return false
                 case .ended, .failed: return true

@@ -34,7 +34,8 @@ struct OutboundBytes: Sendable {
         byteCount += bytes.count
         // Small frames that lie behind each other go as one part.
         if head < segments.count, segments[segments.count - 1].owner === owner,
-            segments[segments.count - 1].base + segments[segments.count - 1].byteCount == base {
+            segments[segments.count - 1].base + segments[segments.count - 1].byteCount == base
+        {
             segments[segments.count - 1].byteCount += bytes.count
         } else {
             segments.append(Segment(base: base, byteCount: bytes.count, owner: owner))

@@ -48,7 +48,8 @@ extension PeerManager {
         }
         guard index < addresses.count else { throw failure }
         throw TransportError(
-            .timedOut, "no connection to \(addresses[index]) within \(options.connectTimeout.seconds) s", peer: expecting)
+            .timedOut, "no connection to \(addresses[index]) within \(options.connectTimeout.seconds) s",
+            peer: expecting)
     }
 
     private func attempt(

@@ -1,4 +1,4 @@
-import CSystem
+import CPlatform
 import Glibc
 
 /// A non-blocking TCP socket, closed with its last reference: a descriptor is never closed under a thread that writes

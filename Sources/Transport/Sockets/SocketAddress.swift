@@ -112,7 +112,8 @@ extension SocketAddress {
         var next = list
         while let entry = next {
             if let address = entry.pointee.ai_addr,
-                let found = SocketAddress(address, length: entry.pointee.ai_addrlen) {
+                let found = SocketAddress(address, length: entry.pointee.ai_addrlen)
+            {
                 addresses.append(found)
             }
             next = entry.pointee.ai_next

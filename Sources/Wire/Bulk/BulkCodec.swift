@@ -1,4 +1,4 @@
-import CSystem
+import CPlatform
 public import Memory
 
 /// LZ4 for bulk parts: one block, without a frame around it; the frame header carries both lengths.

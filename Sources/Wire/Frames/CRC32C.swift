@@ -1,4 +1,4 @@
-import CSystem
+import CPlatform
 
 /// CRC-32C (Castagnoli; polynomial 0x1EDC6F41, reflected, as in RFC 3720), with the processor's instruction where it
 /// has one. The checksum of "123456789" is 0xE3069283.

@@ -32,23 +32,33 @@ final class FakeService: GenerationService {
             state.requests.append(request)
             return state.script
         }
-        return AsyncStream { continuation in
-            let task = Task {
-                await script(request, continuation)
-                continuation.finish()
-            }
-            continuation.onTermination = { reason in
-                guard case .cancelled = reason else { return }
-                task.cancel()
-                self.state.withLock { $0.cancelledCount += 1 }
-            }
+        let (events, continuation) = AsyncStream<GenerationEvent>.makeStream()
+        let (starts, start) = AsyncStream<Void>.makeStream()
+        let task = Task {
+            for await _ in starts { break }
+            await script(request, continuation)
+            continuation.finish()
         }
+        // Set before anything can end the stream: set later, it is told of a cancellation that never was.
+        continuation.onTermination = { reason in
+            guard case .cancelled = reason else { return }
+            task.cancel()
+            self.state.withLock { $0.cancelledCount += 1 }
+        }
+        start.finish()
+        return events
     }
 
-    /// Waits until `count` generations were cancelled; false when that takes more than ten seconds.
+    /// Waits until `count` generations were cancelled; false when that takes too long.
     func waitForCancelled(_ count: Int) async -> Bool {
-        for _ in 0..<1000 where cancelledCount < count { try? await Task.sleep(for: .milliseconds(10)) }
+        for _ in 0..<3000 where cancelledCount < count { try? await Task.sleep(for: .milliseconds(10)) }
         return cancelledCount == count
+    }
+
+    /// Waits until `count` generations were asked for; false when that takes too long.
+    func waitForRequests(_ count: Int) async -> Bool {
+        for _ in 0..<3000 where requests.count < count { try? await Task.sleep(for: .milliseconds(10)) }
+        return requests.count == count
     }
 
     static func profile(_ name: String, contextLength: Int = 64) -> ModelProfile {

@@ -81,34 +81,34 @@ import Vocabulary
 
     static let cases = [
         Case(temperature: 0), Case(temperature: 1), Case(temperature: 0.3), Case(temperature: 3),
-        Case(temperature: 1, topK: 1), Case(temperature: 1, topK: 7), Case(temperature: 2, topK: 100),
+        Case(temperature: 1, topK: 1), Case(temperature: 1, topK: 7), Case(temperature: 2, topK: 90),
         Case(temperature: 2, topK: 1000), Case(temperature: 1, topP: 0.5), Case(temperature: 2, topP: 0.95),
         Case(temperature: 1, topP: 0), Case(temperature: 5, topP: 0.999), Case(temperature: 1, minP: 0.1),
         Case(temperature: 2, minP: 0.02), Case(temperature: 1, minP: 1), Case(temperature: 1.5, topK: 50, topP: 0.8),
         Case(temperature: 2, topK: 50, topP: 0.9, minP: 0.2), Case(temperature: 2, topP: 0.9, minP: 0.3),
         Case(temperature: 1, penalties: (1.5, 0, 0)), Case(temperature: 1, penalties: (1, 0.8, 0)),
         Case(temperature: 1, penalties: (1, 0, 0.6)), Case(temperature: 1, topK: 20, penalties: (1.2, -0.5, 0.3)),
-        Case(temperature: 0, penalties: (3, 1, 1)), Case(temperature: 1, suppressed: [0, 3, 250]),
+        Case(temperature: 0, penalties: (3, 1, 1)), Case(temperature: 1, suppressed: [0, 3, 99]),
         Case(temperature: 1, topK: 5, penalties: (1.1, 0.1, 0.1), suppressed: [0, 1, 2, 3, 4, 5]),
         Case(temperature: 0, suppressed: [0, 1, 2]),
     ]
 
-    /// 313 logits, steep in some places and with ties in others; history over tokens of all ranks.
+    /// 101 logits, steep in some places and with ties in others; history over tokens of all ranks.
     static let logits: [Float] = {
         var random = SeededGenerator(5)
-        return (0..<313).map { token in
+        return (0..<101).map { token in
             token % 10 == 9 ? Float(Int.random(in: -2...3, using: &random)) : 3.5 * random.symmetric()
         }
     }()
     static let history: [TokenID] = {
         var random = SeededGenerator(6)
-        return (0..<60).map { _ in TokenID.random(in: 0..<313, using: &random) } + [9, 9, 9, 19, 29, 29]
+        return (0..<60).map { _ in TokenID.random(in: 0..<101, using: &random) } + [9, 9, 9, 19, 29, 29]
     }()
 
     @Test(arguments: cases) func onlyAndAllKeptTokensAreDrawnAsOftenAsTheirWeightSays(_ test: Case) throws {
         let weights = Self.naiveWeights(
             Self.logits, test.sampling, promptTokenCount: 20, tokens: Self.history, suppressed: test.suppressed)
-        let count = 20_000
+        let count = 4_000
         let drawn = try draw(
             Self.logits, test.sampling, promptTokenCount: 20, tokens: Self.history, suppressed: test.suppressed,
             positions: 0..<count)

@@ -36,7 +36,9 @@ struct ModelWriter {
             offset += Self.padded(tensor.bytes.count)
         }
         header += [UInt8](repeating: 0, count: Self.padded(header.count) - header.count)
-        FileManager.default.createFile(atPath: path, contents: nil)
+        guard FileManager.default.createFile(atPath: path, contents: nil) else {
+            throw CocoaError(.fileWriteUnknown)
+        }
         let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         try file.write(contentsOf: header)
         for tensor in tensors {

@@ -41,7 +41,7 @@ struct RandomTensor {
             values.append(Float(half))
         case .bf16:
             bytes += ModelWriter.bytes(UInt16(value.bitPattern >> 16))
-            values.append(Float(bitPattern: value.bitPattern >> 16 << 16))
+            values.append(Float(bitPattern: value.bitPattern & 0xFFFF_0000))
         default:
             bytes += ModelWriter.bytes(value.bitPattern)
             values.append(value)

@@ -1,14 +1,18 @@
 import Foundation
 import Models
+import Tensors
 
-/// The llama architecture in float64 and plain loops, without cache, batches or blocks.
+/// The llama architecture in float64 and plain loops, without cache, batches or blocks. It rounds where the design
+/// rounds coarsely: keys and values to float16, inputs of quantised matrices to 8 bits.
 struct ReferenceModel {
     let shape: RandomModel.Shape
     private let tensors: [String: [Double]]
+    private let quantised: Set<String>
 
     init(_ model: RandomModel) {
         shape = model.shape
         tensors = model.tensors.mapValues { $0.values.map(Double.init) }
+        quantised = Set(model.tensors.filter { $0.value.format.isQuantised }.keys)
     }
 
     /// (tokens, vocabularySize): log-probabilities of the token after each.
@@ -33,16 +37,15 @@ struct ReferenceModel {
         for (position, row) in hidden.enumerated() {
             let x = normalize(row, names.attentionNorm)
             queries.append(rotated(add(multiply(names.query, x), names.queryBias), position))
-            keys.append(rotated(add(multiply(names.key, x), names.keyBias), position))
-            values.append(add(multiply(names.value, x), names.valueBias))
+            keys.append(halves(rotated(add(multiply(names.key, x), names.keyBias), position)))
+            values.append(halves(add(multiply(names.value, x), names.valueBias)))
         }
         for row in hidden.indices {
             var attended = [Double](repeating: 0, count: shape.headCount * size)
             for head in 0..<shape.headCount {
                 let kvHead = head / (shape.headCount / shape.kvHeadCount)
                 let scores = (0...row).map { position in
-                    (0..<size).reduce(0) { $0 + queries[row][head * size + $1] * keys[position][kvHead * size + $1] }
-                        / Double(size).squareRoot()
+                    dot(queries[row], head * size, keys[position], kvHead * size, size) / Double(size).squareRoot()
                 }
                 let largest = scores.max() ?? 0
                 let weights = scores.map { exp($0 - largest) }
@@ -63,8 +66,41 @@ struct ReferenceModel {
 
     private func multiply(_ name: String, _ x: [Double]) -> [Double] {
         let weights = tensors[name] ?? []
-        return (0..<weights.count / x.count).map { row in
-            x.indices.reduce(0) { $0 + weights[row * x.count + $1] * x[$1] }
+        let x = quantised.contains(name) ? Self.quantise(x) : x
+        return (0..<weights.count / x.count).map { dot(weights, $0 * x.count, x, 0, x.count) }
+    }
+
+    /// Of `count` elements of both from their offsets on. A plain loop over pointers, because tests run unoptimised.
+    private func dot(_ left: [Double], _ leftOffset: Int, _ right: [Double], _ rightOffset: Int, _ count: Int) -> Double {
+        left.withUnsafeBufferPointer { left in
+            right.withUnsafeBufferPointer { right in
+                guard var a = left.baseAddress, var b = right.baseAddress else { return 0 }
+                a += leftOffset
+                b += rightOffset
+                var sum = 0.0
+                var index = 0
+                while index < count {
+                    sum += a[index] * b[index]
+                    index += 1
+                }
+                return sum
+            }
+        }
+    }
+
+    private func halves(_ x: [Double]) -> [Double] { x.map { Double(Float16($0)) } }
+
+    /// To int8 with a zero point, 32 values at a time.
+    private static func quantise(_ x: [Double]) -> [Double] {
+        stride(from: 0, to: x.count, by: 32).flatMap { first in
+            let block = x[first..<first + 32]
+            let low = min(0, block.min() ?? 0)
+            let step = (max(0, block.max() ?? 0) - low) / 254
+            let zero = (-low / step - 127).rounded(.toNearestOrEven)
+            return block.map { value in
+                let quant = (value / step + zero).rounded(.toNearestOrEven)
+                return step * (min(max(quant, -127), 127) - zero)
+            }
         }
     }
 

@@ -95,7 +95,8 @@ extension ClusterSimulation {
         guard let peer = nodes.firstIndex(where: { $0.id == next.node }) else { return report("no node \(next)") }
         guard nodes[peer].isAlive else {
             schedule.add(
-                .nodeHears(index, nodes[index].incarnation, .peerLost(next.node, reason: "not there")), at: later(1...50))
+                .nodeHears(index, nodes[index].incarnation, .peerLost(next.node, reason: "not there")),
+                at: later(1...50))
             return
         }
         let link = links.current(from: index, to: peer)

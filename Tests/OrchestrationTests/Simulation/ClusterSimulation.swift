@@ -69,29 +69,27 @@ struct ClusterSimulation {
         }
         settle()
         for ledger in ledgers[probes...] where ledger.state != .ended(failure: nil) {
-            report("a request after the last fault was not served: \(ledger.state), \(coordinator.unreadyReason() ?? "")")
+            report(
+                "a request after the last fault was not served: \(ledger.state), \(coordinator.unreadyReason() ?? "")")
         }
         checkRest()
     }
 
     /// Until nothing more is due.
     private mutating func settle() {
-        while problems.isEmpty, let due = nextDue() {
+        while problems.isEmpty {
+            let deadline = coordinator.nextDeadline
+            guard let due = [deadline, schedule.nextDue].compactMap({ $0 }).min() else { return }
             guard statistics.eventCount < 200_000 else { return report("no end") }
             statistics.eventCount += 1
             now = max(now, due)
-            if let deadline = coordinator.nextDeadline, deadline <= now {
+            if let deadline, deadline <= now {
                 tell(.deadlinePassed)
             } else if let event = schedule.next() {
                 happen(event)
             }
             checkInvariants()
         }
-    }
-
-    private func nextDue() -> Instant? {
-        guard let event = schedule.nextDue else { return coordinator.nextDeadline }
-        return coordinator.nextDeadline.map { min($0, event) } ?? event
     }
 
     private mutating func happen(_ event: SimulatedEvent) {
@@ -130,7 +128,8 @@ struct ClusterSimulation {
     }
 
     private mutating func arrive(_ request: GenerationRequest, isValid: Bool) {
-        let reference = isValid
+        let reference =
+            isValid
             ? models.first { $0.profile.name == request.model }.map {
                 ReferenceRun(request, $0, positionCountMax: options.positionCountMax)
             } : nil
@@ -174,7 +173,8 @@ struct ClusterSimulation {
     private mutating func send(_ event: NodeEvent, to node: NodeID) {
         guard let index = nodes.firstIndex(where: { $0.id == node }) else { return report("no node \(node)") }
         let link = links.current(from: nil, to: index)
-        schedule.add(.nodeReceives(index, event, hidden: nil, link), at: links.arrival(on: link, after: later(20...400)))
+        schedule.add(
+            .nodeReceives(index, event, hidden: nil, link), at: links.arrival(on: link, after: later(20...400)))
     }
 
     // MARK: Helpers

@@ -35,7 +35,8 @@ struct SimulatedStage {
             var hidden: [UInt64] = []
             for (offset, token) in sequence.tokens.enumerated() {
                 let position = sequence.firstPosition + offset
-                let embedded = input.map { $0[result.count + offset] }
+                let embedded =
+                    input.map { $0[result.count + offset] }
                     ?? SimulatedModel.embed(token, position: position)
                 hidden.append(run(embedded, position: position, blocks))
             }
@@ -47,7 +48,8 @@ struct SimulatedStage {
 
     private mutating func run(_ input: UInt64, position: Int, _ blocks: [BlockID]) -> UInt64 {
         var hidden = input
-        let own = Int(blocks[position / BlockID.positionCount].rawValue) * BlockID.positionCount
+        let own =
+            Int(blocks[position / BlockID.positionCount].rawValue) * BlockID.positionCount
             + position % BlockID.positionCount
         for layer in rows.indices {
             rows[layer][own] = hidden

@@ -60,10 +60,12 @@ struct SimulationOptions {
         if random.chance(0.9) { request.outputTokenCountMax = Int.random(in: 0...60, using: &random) }
         request.ignoresEnd = random.chance(0.6)
         if random.chance(0.2) {
-            request.outputTokenCountMin = Int.random(in: 0...min(room, request.outputTokenCountMax ?? 8), using: &random)
+            request.outputTokenCountMin = Int.random(
+                in: 0...min(room, request.outputTokenCountMax ?? 8), using: &random)
         }
         if random.chance(0.3) {
-            request.stopStrings = [["ab", "\u{E9}"], ["cc"], ["bade", "ad"], ["e"]].randomElement(using: &random) ?? []
+            request.stopStrings =
+                [["ab", "\u{E9}"], ["cc"], ["bade", "ad"], ["e"]].randomElement(using: &random) ?? []
             request.includesStopString = random.chance(0.3)
         }
         request.scoresPrompt = random.chance(0.3)
@@ -77,7 +79,8 @@ struct SimulationOptions {
         case 0: request.model = "another"
         case 1: request.prompt = []
         case 2: request.prompt.append(97)
-        case 3: request.prompt = Array(repeating: 5, count: Self.contextLength)
+        case 3:
+            request.prompt = Array(repeating: 5, count: Self.contextLength)
             request.outputTokenCountMax = nil
         default: request.outputTokenCountMin = Self.contextLength
         }

@@ -40,6 +40,7 @@ distributed actor Echo {
     }
 
     distributed func wait(_ value: TestValue) async throws -> TestValue {
+        notebook.write("begun")
         do {
             try await Task.sleep(for: .milliseconds(value.number))
         } catch {

@@ -33,7 +33,9 @@ final class RawLane: Sendable {
     func write(_ bytes: [UInt8]) async throws -> Bool {
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { send(descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL)) }
+            let count = bytes[sent...].withUnsafeBytes {
+                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
             if count > 0 {
                 sent += count
             } else if errno == EAGAIN {
@@ -51,7 +53,7 @@ final class RawLane: Sendable {
         var filled = 0
         let end = EventLoop.now + .milliseconds(UInt64(seconds * 1000))
         while filled < count {
-            let result = bytes.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress! + filled, count - filled, 0) }
+            let result = bytes[filled...].withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
             if result > 0 {
                 filled += result
             } else if result < 0, errno == EAGAIN {

@@ -27,6 +27,10 @@ final class TestProcess: Sendable {
     ) async throws {
         var options = TransportOptions()
         options.programVersion = "test"
+        // Machines that run tests may be very busy.
+        options.connectTimeout = .seconds(30)
+        options.handshakeTimeout = .seconds(30)
+        options.silenceMax = .seconds(60)
         change(&options)
         let node = try #require(NodeID(name))
         let log = EventLog()

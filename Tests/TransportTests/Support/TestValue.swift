@@ -1,3 +1,4 @@
+import Glibc
 import Memory
 import Transport
 import Wire
@@ -57,6 +58,6 @@ extension BufferSlice {
     }
 
     func isEqual(to other: BufferSlice) -> Bool {
-        withUnsafeBytes { left in other.withUnsafeBytes { right in left.elementsEqual(right) } }
+        byteCount == other.byteCount && memcmp(base, other.base, byteCount) == 0
     }
 }

@@ -1,0 +1,60 @@
+import ArgumentParser
+import Cluster
+import ConfigurationFile
+import Foundation
+import Gateway
+import Logging
+import Models
+import Orchestration
+import Telemetry
+import Transport
+import Vocabulary
+
+/// Coordinator and gateway of a cluster whose nodes run elsewhere.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Runs the coordinator and the HTTP API of a configured cluster.")
+
+    @Option(name: .long, help: "Cluster configuration (see cluster-configs/).")
+    var config: String
+
+    @Flag(name: .long, help: "Allow plain connections beyond loopback, as `insecure: true` does.")
+    var insecure = false
+
+    @OptionGroup var serving: ServingOptions
+
+    func validate() throws { try serving.validateLimits() }
+
+    func run() async throws {
+        let cluster = try ClusterConfiguration.load(path: config)
+        let logger = try serving.bootstrapLogging(label: "shardline")
+        let served = try cluster.models.map { try ServedModelFile(path: $0.path, name: $0.name) }
+        var settings = serving.coordinatorSettings
+        settings.nodeCountMin = cluster.minimumNodeCount
+        settings.stepRowCountMax = cluster.batching.stepRowCountMax
+        settings.waitingRequestCountMax = cluster.batching.waitingRequestCountMax
+        if let model = cluster.models.first {
+            settings.contextTokenCountMax = serving.ctxSize ?? model.contextLength
+            settings.kvTokenCountMax = serving.kvCacheTokens ?? model.kvCacheTokenCount
+            settings.runningSequenceCountMax = model.sequenceCountMax ?? serving.maxNumSeqs
+        }
+        var options = TransportOptions()
+        options.allowsNonLoopback = insecure || cluster.isInsecure
+        options.programVersion = ProgramVersion.text
+        if options.allowsNonLoopback { logger.warning("links are plain TCP: nobody is authenticated on them") }
+        let coordinator = try await CoordinatorService(
+            host: cluster.coordinator.host, port: cluster.coordinator.port, models: served.map(\.model),
+            settings: settings, options: options, logger: logger)
+        logger.info("waiting for nodes at \(cluster.coordinator.host):\(coordinator.port)")
+        let program = ServingProgram(
+            coordinator: coordinator,
+            texts: Dictionary(served.map { ($0.model.profile.name, $0.text) }, uniquingKeysWith: { first, _ in first }),
+            gatewaySettings: GatewaySettings(host: cluster.gateway.host, port: cluster.gateway.port), logger: logger)
+        try await program.run(onReady: { url in
+            print(TopologyTable(topology: await coordinator.topology()).text)
+            print("ready: \(url)")
+            fflush(nil)
+        })
+        await coordinator.shutdown()
+    }
+}

@@ -1,0 +1,58 @@
+import Foundation
+import Testing
+
+@Suite(.serialized, .enabled(if: LocalCluster.isPossible, "set SHARDLINE_BIN and SHARDLINE_MODEL, or run tools/test"))
+struct LocalClusterTests {
+    @Test func answersAreTheSameWhateverTheSplit() async throws {
+        var answers: [String] = []
+        for nodeCount in [1, 3] {
+            let cluster = try LocalCluster(nodeCount: nodeCount)
+            answers.append(try await cluster.complete("The capital of France is", tokenCount: 24))
+            answers.append(try await cluster.complete("The capital of France is", tokenCount: 24))
+            #expect(cluster.stop() == 0)
+        }
+        #expect(answers[0].contains("Paris"))
+        #expect(Set(answers).count == 1, "\(answers)")
+    }
+
+    @Test func sampledStreamsAreTheSameTogetherAndAlone() async throws {
+        let cluster = try LocalCluster(nodeCount: 3)
+        defer { _ = cluster.stop() }
+        var alone: [String] = []
+        for seed in 1...8 {
+            alone.append(try await cluster.complete("Once upon a time, number \(seed)", tokenCount: 16, seed: seed))
+        }
+        let together = try await withThrowingTaskGroup(of: (Int, String).self) { group in
+            for seed in 1...8 {
+                nonisolated(unsafe) let cluster = cluster
+                group.addTask {
+                    (seed, try await cluster.complete("Once upon a time, number \(seed)", tokenCount: 16, seed: seed))
+                }
+            }
+            var texts = [String](repeating: "", count: 8)
+            for try await (seed, text) in group { texts[seed - 1] = text }
+            return texts
+        }
+        #expect(together == alone)
+    }
+
+    @Test func noNodeOutlivesAKilledParent() async throws {
+        let cluster = try LocalCluster(nodeCount: 3)
+        let nodes = cluster.nodeProcessIDs
+        #expect(nodes.count == 3)
+        kill(cluster.process.processIdentifier, SIGKILL)
+        cluster.process.waitUntilExit()
+        for _ in 0..<100 where nodes.contains(where: { kill($0, 0) == 0 }) {
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        #expect(nodes.allSatisfy { kill($0, 0) != 0 })
+    }
+
+    @Test func aLostNodeEndsRequestsWithAnErrorAndTheClusterSaysSo() async throws {
+        let cluster = try LocalCluster(nodeCount: 2)
+        let victim = try #require(cluster.nodeProcessIDs.first)
+        kill(victim, SIGKILL)
+        cluster.process.waitUntilExit()
+        #expect(cluster.process.terminationStatus == 1)
+    }
+}
