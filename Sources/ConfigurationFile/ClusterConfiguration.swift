@@ -42,7 +42,8 @@ public struct ClusterConfiguration: Hashable, Sendable {
     public func node(named name: String, path: String) throws(ConfigurationError) -> Node {
         guard let node = nodes.first(where: { $0.id.name == name }) else {
             let names = nodes.map(\.id.name).joined(separator: ", ")
-            throw ConfigurationError(path: path, keyPath: "nodes", message: "no node is called '\(name)'; there are: \(names)")
+            throw ConfigurationError(
+                path: path, keyPath: "nodes", message: "no node is called '\(name)'; there are: \(names)")
         }
         return node
     }

@@ -67,7 +67,9 @@ struct ClusterConfigurationReader {
             ])
             let nameValue = try section.required("name", example: "smollm2")
             let name = try nameValue.text()
-            guard name.utf8.count <= 256 else { throw nameValue.error("is longer than 256 bytes; choose a shorter one") }
+            guard name.utf8.count <= 256 else {
+                throw nameValue.error("is longer than 256 bytes; choose a shorter one")
+            }
             guard !models.contains(where: { $0.name == name }) else {
                 throw nameValue.error("'\(name)' is the name of two models; each needs its own")
             }

@@ -138,7 +138,8 @@ struct ConfigurationValue {
     }
 
     static func shortened(_ text: String) -> String {
-        let printable = String(String.UnicodeScalarView(text.unicodeScalars.prefix(61).map { $0.value < 0x20 ? " " : $0 }))
+        let printable = String(
+            String.UnicodeScalarView(text.unicodeScalars.prefix(61).map { $0.value < 0x20 ? " " : $0 }))
         return printable.unicodeScalars.count > 60 ? printable.prefix(57) + "..." : printable
     }
 }

@@ -60,6 +60,7 @@ actor EventStream<Chunk: Decodable & Sendable> {
         if event.name != "error", let chunk = try? JSONDecoder().decode(Chunk.self, from: Data(bytes)) { return chunk }
         if let message = ServerMessage.text(of: bytes) { throw OpenAIError(.server, url: url, message: message) }
         throw OpenAIError(
-            .badResponse, url: url, message: "a chunk of the stream is not as expected: \(ServerMessage.excerpt(bytes))")
+            .badResponse, url: url, message: "a chunk of the stream is not as expected: \(ServerMessage.excerpt(bytes))"
+        )
     }
 }

@@ -139,7 +139,8 @@ public final class OpenAIClient: Sendable {
             encoder.outputFormatting = [.withoutEscapingSlashes, .sortedKeys]
             return Array(try encoder.encode(body))
         } catch {
-            throw OpenAIError(.badURL, url: server.url(path), message: "the request cannot be written as JSON: \(error)")
+            throw OpenAIError(
+                .badURL, url: server.url(path), message: "the request cannot be written as JSON: \(error)")
         }
     }
 

@@ -12,7 +12,9 @@ enum ServerMessage {
         init(from decoder: any Decoder) throws {
             let container = try decoder.container(keyedBy: Key.self)
             let inner = try? container.decode(Inner.self, forKey: .error)
-            let texts = [Key.error, .message, .detail].lazy.compactMap { try? container.decode(String.self, forKey: $0) }
+            let texts = [Key.error, .message, .detail].lazy.compactMap {
+                try? container.decode(String.self, forKey: $0)
+            }
             message = inner?.message ?? texts.first
         }
     }

@@ -35,7 +35,8 @@ public final class Activations {
         self.rowCountMax = rowCountMax
         self.columns = columns
         kernelRows = sl_rows(
-            columns: Int64(columns), blocks: blockBuffer?.base.bindMemory(to: sl_block.self, capacity: rowCountMax * blockStride),
+            columns: Int64(columns),
+            blocks: blockBuffer?.base.bindMemory(to: sl_block.self, capacity: rowCountMax * blockStride),
             block_stride: Int64(blockStride),
             values: valueBuffer?.base.bindMemory(to: Float.self, capacity: rowCountMax * valueStride),
             value_stride: Int64(valueStride))

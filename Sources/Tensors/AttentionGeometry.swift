@@ -2,7 +2,8 @@ import CKernels
 
 /// The shape of one layer's attention, and so of its part of a KV block.
 ///
-/// One layer's part of a block of 32 positions: keys as f16 [KV head][headSize][32] (positions are lanes), then values as
+/// One layer's part of a block of 32 positions: keys as f16 [KV head][headSize][32] (positions are lanes), then
+/// values as
 /// f16 [KV head][32][headSize].
 public struct AttentionGeometry: Sendable, Hashable {
     public let headCount: Int
@@ -20,7 +21,8 @@ public struct AttentionGeometry: Sendable, Hashable {
         else {
             throw TensorError(
                 .invalidSize,
-                "\(headCount) heads over \(kvHeadCount) KV heads of size \(headSize) cannot be computed: the KV heads must "
+                "\(headCount) heads over \(kvHeadCount) KV heads of size \(headSize)"
+                    + " cannot be computed: the KV heads must "
                     + "divide the heads, and a head has at most \(Self.headSizeMax) elements")
         }
         self.headCount = headCount

@@ -1,6 +1,7 @@
 import CKernels
 
-/// How an attention operation is cut into units: a few rows and one KV head, or, when a long sequence has few rows, some
+/// How an attention operation is cut into units: a few rows and one KV head, or, when a long sequence has few rows,
+/// some
 /// spans of one row and one KV head. Spans are merged in order either way, so the cut changes no bit.
 struct AttentionPlan {
     private(set) var units: UnsafeMutablePointer<AttentionUnit>

@@ -32,7 +32,8 @@ extension ComputeContext {
         let job = AttentionJob(
             kernels: kernels, queries: queries, rowStride: rowStride, sequences: sequences, geometry: geometry,
             scale: scale, output: output, outputStride: outputStride, units: UnsafePointer(plan.units),
-            unitCount: plan.unitCount, partials: plan.partials, partialStride: plan.partialStride, tileCount: plan.tileCount)
+            unitCount: plan.unitCount, partials: plan.partials, partialStride: plan.partialStride,
+            tileCount: plan.tileCount)
         pool.run(job, tileCount: plan.tileCount)
         if plan.splitCount > 0 { job.joinSplitRows() }
     }

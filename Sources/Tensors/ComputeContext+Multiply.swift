@@ -21,7 +21,8 @@ extension ComputeContext {
         case add
     }
 
-    /// output[r * stride + n] = sum over k of W[n, k] x[r, k], for each row that the activations hold. Matrices that read
+    /// output[r * stride + n] = sum over k of W[n, k] x[r, k], for each row that the activations hold. Matrices that
+    /// read
     /// the same activations go together in one operation.
     public func multiply(
         _ activations: Activations, _ first: Product, _ second: Product? = nil, _ third: Product? = nil,

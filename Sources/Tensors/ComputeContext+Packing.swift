@@ -26,7 +26,8 @@ extension ComputeContext {
             throw TensorError(.outOfMemory, "no memory for a packed matrix: \(error.message)")
         }
         let job = PackingJob(
-            source: sourceBase.assumingMemoryBound(to: UInt8.self), target: slice.base.assumingMemoryBound(to: UInt8.self),
+            source: sourceBase.assumingMemoryBound(to: UInt8.self),
+            target: slice.base.assumingMemoryBound(to: UInt8.self),
             format: format.kernelFormat, rows: rows, columns: columns,
             rowByteCount: source.count / rows, panelCount: panelCount,
             panelByteCount: panelByteCount, panelsPerTile: max(1, (256 << 10) / panelByteCount))
@@ -65,7 +66,9 @@ extension ComputeContext {
         guard expected == sourceByteCount else {
             throw TensorError(
                 .invalidSize,
-                "a \(format.name) matrix of \(rows) x \(columns) has \(expected) bytes, but \(sourceByteCount) were given")
+                "a \(format.name) matrix of \(rows) x \(columns)"
+                    + " has \(expected) bytes, but \(sourceByteCount) were given"
+            )
         }
         return Int(sl_pack_panel_bytes(format.kernelFormat, Int64(columns)))
     }

@@ -8,7 +8,8 @@ extension ComputeContext {
         let tiles = tileCount(nanoseconds: Double(rows * columns) * 0.3, unitCount: rows)
         pool.run(
             BiasJob(
-                kernels: kernels, x: x, rows: rows, rowStride: rowStride, bias: bias, columns: columns, tileCount: tiles),
+                kernels: kernels, x: x, rows: rows, rowStride: rowStride, bias: bias, columns: columns, tileCount: tiles
+            ),
             tileCount: tiles)
     }
 
@@ -32,7 +33,8 @@ extension ComputeContext {
         }
     }
 
-    /// The largest logit and log(sum of exp(logit)), natural, with our exp and log in a fixed order. Both are NaN when a
+    /// The largest logit and log(sum of exp(logit)), natural, with our exp and log in a fixed order. Both are NaN
+    /// when a
     /// logit is not a number or +infinity, or when all are -infinity. May be called from a tile.
     public func logSumExp(_ logits: UnsafePointer<Float>, count: Int) -> (max: Float, logSumExp: Float) {
         var largest: Float = 0

@@ -20,14 +20,16 @@ public final class ComputeContext: @unchecked Sendable {
 
     /// - Parameters:
     ///   - threadCount: 1 or more, the driving thread included.
-    ///   - cpus: one CPU number a thread: the workers are bound to `cpus[1...]`; `cpus[0]` is the driving thread's, which
+    ///   - cpus: one CPU number a thread: the workers are bound to `cpus[1...]`; `cpus[0]` is the driving thread's,
+    ///   which
     ///     binds itself with `bindCallingThread()`. Nil binds no thread.
     public init(
         threadCount: Int, instructionSet: InstructionSet = .best, cpus: [Int]? = nil
     ) throws(TensorError) {
         guard (1...Self.threadCountMax).contains(threadCount) else {
             throw TensorError(
-                .invalidSize, "\(threadCount) compute threads asked for; give a number from 1 to \(Self.threadCountMax)")
+                .invalidSize, "\(threadCount) compute threads asked for; give a number from 1 to \(Self.threadCountMax)"
+            )
         }
         guard let kernels = sl_kernels_find(instructionSet.kernelSet) else {
             let names = InstructionSet.available.map(\.rawValue).joined(separator: ", ")

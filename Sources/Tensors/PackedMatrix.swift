@@ -37,6 +37,7 @@ public final class PackedMatrix: Sendable {
         let panelRows = Int(SL_PANEL_ROWS)
         let panel = bytes.base + row / panelRows * panelByteCount
         sl_pack_unpack_row(
-            format.kernelFormat, panel.assumingMemoryBound(to: UInt8.self), Int64(row % panelRows), Int64(columns), values)
+            format.kernelFormat, panel.assumingMemoryBound(to: UInt8.self), Int64(row % panelRows), Int64(columns),
+            values)
     }
 }

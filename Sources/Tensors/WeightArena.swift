@@ -1,6 +1,7 @@
 import Memory
 
-/// Memory for packed matrices. Small ones share chunks, so that all of a model's weights lie in huge pages: a step walks
+/// Memory for packed matrices. Small ones share chunks, so that all of a model's weights lie in huge pages: a step
+/// walks
 /// through them from end to end. A chunk is freed with the last matrix in it.
 final class WeightArena {
     private static let chunkByteCount = 32 << 20

@@ -78,7 +78,7 @@ struct NodeCommand: AsyncParsableCommand {
             if let node = command as? NodeCommand { try await node.run() } else { try command.run() }
         } catch let error as ConfigurationError {
             fail(error, status: 78)
-        } catch where exitCode(for: error) == .failure {
+        } catch  where exitCode(for: error) == .failure {
             fail(error, status: 1)
         } catch {
             exit(withError: error)
@@ -136,7 +136,8 @@ struct NodeCommand: AsyncParsableCommand {
         let port = port ?? configured?.node.port ?? 0
         guard (0...65535).contains(port) else { throw ValidationError("--port must be 0 to 65535, not \(port)") }
         guard memoryShare >= 1 else { throw ValidationError("--memory-share must be at least 1") }
-        let bytes = try memory.map(Self.byteCount) ?? configured?.node.memoryLimitBytes
+        let bytes =
+            try memory.map(Self.byteCount) ?? configured?.node.memoryLimitBytes
             ?? NumaTopology.availableMemoryBytes / UInt64(memoryShare)
         var settings = NodeSettings(
             node: node, coordinatorHost: String(join[..<colon]), coordinatorPort: coordinatorPort,
@@ -170,7 +171,9 @@ struct NodeCommand: AsyncParsableCommand {
     }
 
     private static func byteCount(_ text: String) throws -> UInt64 {
-        let units: [(String, UInt64)] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("", 1)]
+        let units: [(String, UInt64)] = [
+            ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("", 1),
+        ]
         for (suffix, factor) in units where text.hasSuffix(suffix) {
             guard let number = Double(text.dropLast(suffix.count)), number > 0,
                 number * Double(factor) < Double(UInt64.max)

@@ -1,5 +1,6 @@
 import ConfigurationFile
 import Testing
+import Vocabulary
 
 @Suite struct ClusterConfigurationTests {
     private static let good = """

@@ -1,10 +1,10 @@
+import Foundation
 public import Logging
 import Memory
 import Models
 public import Orchestration
 public import Transport
 public import Vocabulary
-import Foundation
 import Wire
 
 /// A coordinator in this process: listens for nodes and operators, plans, and serves generations.
@@ -36,7 +36,8 @@ public final class CoordinatorService: GenerationService {
         // Grows at each start as long as the clock does not run backwards between two of them.
         let term = Term(UInt64(Date().timeIntervalSince1970 * 1000))
         let hook = PeerEventHook()
-        let identity = PeerIdentity(node: .coordinator, incarnation: Incarnation(.random(in: 1 ... .max)), role: .coordinator)
+        let identity = PeerIdentity(
+            node: .coordinator, incarnation: Incarnation(.random(in: 1 ... .max)), role: .coordinator)
         system = ClusterActorSystem(
             identity: identity, loop: try EventLoop(), methods: try await ClusterMethods.discover(), options: options,
             pool: BufferPool(), logger: logger, onPeerEvent: { hook.call($0) })

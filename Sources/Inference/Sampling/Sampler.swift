@@ -101,7 +101,8 @@ package struct Sampler {
         return ranked.key(keptCount - 1).token
     }
 
-    /// How many of the likeliest tokens the filters keep, at least one; their weights are in `scratch.weights`, by rank.
+    /// How many of the likeliest tokens the filters keep, at least one; their weights are in `scratch.weights`, by
+    /// rank.
     private func keptCount(_ ranked: inout RankedPrefix, largest: Float) -> Int {
         let countMax = sampling.topK > 0 ? min(sampling.topK, count) : count
         let isNucleus = sampling.topP < 1
@@ -109,9 +110,11 @@ package struct Sampler {
         var wanted = Double.infinity
         if isNucleus {
             // Of all: the sum in order of id needs no sorting. Of the top k: the sum in order of rank.
-            wanted = share * (countMax == count
-                ? weighAll(largest: largest, least: 0)
-                : (0..<countMax).reduce(0.0) { $0 + Double(weight(ranked.key($1).logit, largest: largest)) })
+            wanted =
+                share
+                * (countMax == count
+                    ? weighAll(largest: largest, least: 0)
+                    : (0..<countMax).reduce(0.0) { $0 + Double(weight(ranked.key($1).logit, largest: largest)) })
         }
         var sum = 0.0
         var rank = 0

@@ -1,6 +1,7 @@
 import Vocabulary
 
-/// Checks a batch against a stage before anything of it is computed: all that a stage uses as an index or a length comes
+/// Checks a batch against a stage before anything of it is computed: all that a stage uses as an index or a length
+/// comes
 /// from another machine.
 struct BatchCheck {
     let rowCountMax: Int
@@ -44,7 +45,8 @@ struct BatchCheck {
         guard !rows.tokens.isEmpty else { throw invalid("sequence \(rows.sequence) has no rows") }
         guard rows.firstPosition >= 0, rows.firstPosition <= positionCountMax - rows.tokens.count else {
             throw invalid(
-                "sequence \(rows.sequence) has \(rows.tokens.count) rows from position \(rows.firstPosition); this stage "
+                "sequence \(rows.sequence) has \(rows.tokens.count) rows from position \(rows.firstPosition)"
+                    + "; this stage "
                     + "holds positions below \(positionCountMax)")
         }
         try checkTokens(rows.tokens, of: rows.sequence)
@@ -88,7 +90,8 @@ struct BatchCheck {
         } else if let known {
             guard known.reaches(rows.firstPosition) else {
                 throw invalid(
-                    "sequence \(rows.sequence) goes on at position \(rows.firstPosition), but its tokens are known only up "
+                    "sequence \(rows.sequence) goes on at position \(rows.firstPosition), but its"
+                        + " tokens are known only up "
                         + "to \(known.tokens.count)")
             }
         } else if rows.samples || rows.scores {

@@ -4,7 +4,8 @@ import Vocabulary
 
 /// The paged KV cache of a stage: `blockCount` blocks of 32 positions in one piece of memory.
 ///
-/// A block is [layer of the stage][keys, values] (see `AttentionGeometry`), f16. A position's bytes are written when its
+/// A block is [layer of the stage][keys, values] (see `AttentionGeometry`), f16. A position's bytes are written when
+/// its
 /// row is computed and depend on nothing but the sequence's tokens up to it.
 struct KeyValuePool {
     let blockCount: Int

@@ -20,7 +20,8 @@ extension StageRunner {
         }
     }
 
-    /// Runs the stage's layers on the hidden states of the plan's rows, in place. With the head on the stage, only the head
+    /// Runs the stage's layers on the hidden states of the plan's rows, in place. With the head on the stage, only
+    /// the head
     /// rows come out, moved together at the beginning.
     func runLayers(_ hidden: UnsafeMutablePointer<Float>) {
         for (index, layer) in weights.layers.enumerated() {
@@ -102,7 +103,8 @@ extension StageRunner {
             workspace.hiddenActivations, Product(layer.gate, into: gates, stride: workspace.gateStride),
             Product(layer.up, into: ups, stride: workspace.gateStride))
         context.siluMultiply(
-            gate: gates, up: ups, rows: rowCount, rowStride: workspace.gateStride, into: workspace.feedForwardActivations)
+            gate: gates, up: ups, rows: rowCount, rowStride: workspace.gateStride,
+            into: workspace.feedForwardActivations)
         context.multiply(
             workspace.feedForwardActivations, Product(layer.down, into: hidden, stride: hiddenSize), epilogue: .add)
     }

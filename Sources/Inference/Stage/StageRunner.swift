@@ -4,10 +4,12 @@ public import Vocabulary
 
 /// One stage's compute state: its KV cache, what it must know of sequences to sample for them, and its workspace.
 ///
-/// What a stage keeps of a sequence is addressed by position: running rows again from an earlier position overwrites what
+/// What a stage keeps of a sequence is addressed by position: running rows again from an earlier position overwrites
+/// what
 /// was there and gives the same. A row's bits depend on its sequence's tokens only, never on the batch around it.
 ///
-/// `@unchecked Sendable`: a runner may be handed from thread to thread, but only one thread at a time may use it, the one
+/// `@unchecked Sendable`: a runner may be handed from thread to thread, but only one thread at a time may use it, the
+/// one
 /// that drives its context.
 public final class StageRunner: @unchecked Sendable {
     public let weights: StageWeights
@@ -37,7 +39,8 @@ public final class StageRunner: @unchecked Sendable {
     ) throws(InferenceError) {
         guard (1...1 << 26).contains(blockCount), (1...1 << 16).contains(rowCountMax) else {
             throw InferenceError(
-                .invalidStage, "a stage of \(blockCount) KV blocks and \(rowCountMax) rows a step cannot be made; give 1 "
+                .invalidStage,
+                "a stage of \(blockCount) KV blocks and \(rowCountMax) rows a step cannot be made; give 1 "
                     + "to \(1 << 26) blocks and 1 to \(1 << 16) rows")
         }
         let model = weights.description
@@ -97,7 +100,8 @@ public final class StageRunner: @unchecked Sendable {
             throw InferenceError(.invalidBatch, "this stage has no embedding, and no hidden states were given to it")
         }
         guard let hidden = weights.units.hasHead ? workspace.hidden : output else {
-            throw InferenceError(.invalidBatch, "this stage has no head, and no place for hidden states was given to it")
+            throw InferenceError(
+                .invalidBatch, "this stage has no head, and no place for hidden states was given to it")
         }
         remember(batch.step)
         plan.set(batch, pool: pool, positions: workspace.positions, hasHead: weights.units.hasHead)

@@ -50,7 +50,8 @@ struct WeightLoader {
     ) throws(InferenceError) -> PackedMatrix {
         guard tensor.rows == rows, tensor.columns == columns else {
             throw InferenceError(
-                .unsuitableModel, "\(file.path): tensor \(tensor.name) has \(tensor.rows) rows of \(tensor.columns); the "
+                .unsuitableModel,
+                "\(file.path): tensor \(tensor.name) has \(tensor.rows) rows of \(tensor.columns); the "
                     + "model's description asks for \(rows) of \(columns)")
         }
         let packed: PackedMatrix

@@ -94,7 +94,8 @@ public struct ChatTemplate: Sendable {
         case "user", "assistant", "tool": return message.role
         default:
             throw ModelError(
-                .invalidMessage, "a message has the role \(ModelError.quote(message.role)); roles are system, developer, "
+                .invalidMessage,
+                "a message has the role \(ModelError.quote(message.role)); roles are system, developer, "
                     + "user, assistant and tool")
         }
     }

@@ -42,7 +42,8 @@ struct TensorCheck {
         for index in 0..<layerCount { layers.append(try layerBytes(TensorNames.layer(index), &known)) }
         if let stranger = file.tensors.first(where: { !known.contains($0.name) }) {
             throw ModelError(
-                .unsupported, "tensor \(ModelError.quote(stranger.name)) is not part of architecture llama as "
+                .unsupported,
+                "tensor \(ModelError.quote(stranger.name)) is not part of architecture llama as "
                     + "Shardline computes it (\(layerCount) layers)")
         }
         return ModelDescription.UnitBytes(embedding: embedding, layers: layers, head: head)
@@ -51,7 +52,8 @@ struct TensorCheck {
     private func layerBytes(_ names: TensorNames.Layer, _ known: inout Set<String>) throws(ModelError) -> UInt64 {
         if file.tensor(names.fusedQueryKeyValue) != nil, file.tensor(names.query) == nil {
             throw ModelError(
-                .unsupported, "tensor \(names.fusedQueryKeyValue) fuses query, key and value, which is not supported; "
+                .unsupported,
+                "tensor \(names.fusedQueryKeyValue) fuses query, key and value, which is not supported; "
                     + "convert the model with separate tensors")
         }
         let queryCount = heads.headCount * heads.headSize
@@ -88,7 +90,8 @@ struct TensorCheck {
         let tensor = try required(name)
         guard tensor.rows == rows, tensor.columns == columns else {
             throw ModelError(
-                .malformed, "tensor \(name) has \(tensor.rows) rows of \(tensor.columns); the metadata asks for \(rows) "
+                .malformed,
+                "tensor \(name) has \(tensor.rows) rows of \(tensor.columns); the metadata asks for \(rows) "
                     + "of \(columns)")
         }
         known.insert(name)
@@ -100,7 +103,8 @@ struct TensorCheck {
         let byteCount = try matrix(name, rows: 1, columns: count, &known)
         let format = try required(name).format
         guard format.blockElementCount == 1 else {
-            throw ModelError(.unsupported, "tensor \(name) is \(format.name); norms and biases must be F32, F16 or BF16")
+            throw ModelError(
+                .unsupported, "tensor \(name) is \(format.name); norms and biases must be F32, F16 or BF16")
         }
         return byteCount
     }

@@ -19,7 +19,8 @@ struct ByteReader {
     }
 
     /// The next `byteCount` bytes, in place.
-    mutating func take(_ byteCount: Int, _ what: @autoclosure () -> String) throws(ModelError) -> UnsafeRawBufferPointer {
+    mutating func take(_ byteCount: Int, _ what: @autoclosure () -> String) throws(ModelError) -> UnsafeRawBufferPointer
+    {
         guard byteCount >= 0, remaining >= byteCount else { throw Self.ended(what()) }
         defer { offset += byteCount }
         return UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + byteCount])

@@ -33,7 +33,8 @@ enum ByteAlphabet {
                 continue
             }
             // The alphabet's other characters take two bytes of UTF-8.
-            if first & 0b1110_0000 == 0b1100_0000, index + 1 < text.count, text[index + 1] & 0b1100_0000 == 0b1000_0000 {
+            if first & 0b1110_0000 == 0b1100_0000, index + 1 < text.count, text[index + 1] & 0b1100_0000 == 0b1000_0000
+            {
                 let scalar = Int(first & 0b1_1111) << 6 | Int(text[index + 1] & 0b11_1111)
                 if scalar >= 128, scalar < byteOfScalar.count, byteOfScalar[scalar] >= 0 {
                     output.append(UInt8(byteOfScalar[scalar]))

@@ -91,7 +91,8 @@ struct TokenTable: Sendable {
             }
             guard let (left, right, whole) = merge else {
                 throw ModelError(
-                    .malformed, "merge \(rank) of tokenizer.ggml.merges, \(ModelError.quote(lines[rank])), does not name "
+                    .malformed,
+                    "merge \(rank) of tokenizer.ggml.merges, \(ModelError.quote(lines[rank])), does not name "
                         + "two tokens of the vocabulary that join to a third")
             }
             table.insert(left, right, MergeTable.Merge(rank: UInt32(rank), token: whole))

@@ -24,14 +24,16 @@ public struct Tokenizer: TokenText, Sendable {
         let model = try keys.string("model")
         guard model == "gpt2" else {
             throw ModelError(
-                .unsupported, "tokenizer.ggml.model \(ModelError.quote(model)) is not supported; supported: gpt2 "
+                .unsupported,
+                "tokenizer.ggml.model \(ModelError.quote(model)) is not supported; supported: gpt2 "
                     + "(byte-level BPE)")
         }
         let preName = try keys.string("pre")
         guard let preTokenizer = PreTokenizer(rawValue: preName) else {
             let supported = PreTokenizer.allCases.map(\.rawValue).joined(separator: ", ")
             throw ModelError(
-                .unsupported, "tokenizer.ggml.pre \(ModelError.quote(preName)) is not supported; supported: \(supported)")
+                .unsupported,
+                "tokenizer.ggml.pre \(ModelError.quote(preName)) is not supported; supported: \(supported)")
         }
         self.preTokenizer = preTokenizer
         special = try SpecialTokens(metadata)
