@@ -59,7 +59,9 @@ import Vocabulary
             let results = try driver.run(Self.requests(vocabularySize: 300))
             #expect(!Self.expected.isEmpty)
             for index in results.indices {
-                #expect(results[index] == Self.expected[index], "request \(index), chunk \(chunk), \(concurrency) at once")
+                #expect(
+                    results[index] == Self.expected[index],
+                    "request \(index), chunk \(chunk), \(concurrency) at once")
             }
         }
     }

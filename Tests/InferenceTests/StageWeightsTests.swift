@@ -5,7 +5,9 @@ import Testing
 import Vocabulary
 
 @Suite struct StageWeightsTests {
-    let context = try! ComputeContext(threadCount: 1)  // a test of one thread cannot fail to get it
+    private let context: ComputeContext
+
+    init() throws { context = try ComputeContext(threadCount: 1) }
 
     private func load(
         _ file: ModelFile, _ layers: Range<Int>, embedding: Bool = false, head: Bool = false

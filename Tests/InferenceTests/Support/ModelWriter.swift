@@ -43,7 +43,8 @@ struct ModelWriter {
         try file.write(contentsOf: header)
         for tensor in tensors {
             try file.write(contentsOf: tensor.bytes)
-            try file.write(contentsOf: [UInt8](repeating: 0, count: Self.padded(tensor.bytes.count) - tensor.bytes.count))
+            let padding = Self.padded(tensor.bytes.count) - tensor.bytes.count
+            try file.write(contentsOf: [UInt8](repeating: 0, count: padding))
         }
         try file.close()
     }

@@ -71,7 +71,9 @@ struct ReferenceModel {
     }
 
     /// Of `count` elements of both from their offsets on. A plain loop over pointers, because tests run unoptimised.
-    private func dot(_ left: [Double], _ leftOffset: Int, _ right: [Double], _ rightOffset: Int, _ count: Int) -> Double {
+    private func dot(
+        _ left: [Double], _ leftOffset: Int, _ right: [Double], _ rightOffset: Int, _ count: Int
+    ) -> Double {
         left.withUnsafeBufferPointer { left in
             right.withUnsafeBufferPointer { right in
                 guard var a = left.baseAddress, var b = right.baseAddress else { return 0 }
