@@ -29,13 +29,18 @@ public struct ClusterConfiguration: Hashable, Sendable {
     }
 
     /// Reads the file at `path`.
-    public static func load(path: String) throws(ConfigurationError) -> ClusterConfiguration {
-        try parse(yaml: ConfigurationDocument.read(path: path), path: path)
+    /// - Parameter allowsInsecure: as `insecure: true` in the file, for a program that was told so by a flag.
+    public static func load(
+        path: String, allowsInsecure: Bool = false
+    ) throws(ConfigurationError) -> ClusterConfiguration {
+        try parse(yaml: ConfigurationDocument.read(path: path), path: path, allowsInsecure: allowsInsecure)
     }
 
     /// - Parameter path: of the file that `yaml` is from: named in errors, and the folder of relative paths.
-    public static func parse(yaml: String, path: String) throws(ConfigurationError) -> ClusterConfiguration {
-        try ClusterConfigurationReader(path: path).read(yaml: yaml)
+    public static func parse(
+        yaml: String, path: String, allowsInsecure: Bool = false
+    ) throws(ConfigurationError) -> ClusterConfiguration {
+        try ClusterConfigurationReader(path: path, allowsInsecure: allowsInsecure).read(yaml: yaml)
     }
 
     /// The node called `name`, or an error that lists the names there are.

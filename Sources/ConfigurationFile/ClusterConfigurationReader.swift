@@ -3,6 +3,7 @@ import Vocabulary
 /// From the document to checked values, section by section.
 struct ClusterConfigurationReader {
     let path: String
+    let allowsInsecure: Bool
 
     private static let exampleModel = "\n  - name: smollm2\n    path: models/smollm2.gguf"
     private static let exampleNode = "\n  - name: node-1\n    threads: 4"
@@ -16,7 +17,7 @@ struct ClusterConfigurationReader {
         let top = try root.section(knownKeys: [
             "coordinator", "gateway", "models", "batching", "nodes", "insecure", "logging",
         ])
-        let isInsecure = try top.optionalBoolean("insecure") ?? false
+        let isInsecure = try top.optionalBoolean("insecure") ?? false || allowsInsecure
         let hosts = HostReader(isInsecure: isInsecure)
         let models = try self.models(top.required("models", example: Self.exampleModel))
         let nodes = try self.nodes(top.required("nodes", example: Self.exampleNode), hosts: hosts)

@@ -13,18 +13,25 @@ enum Spelling {
         return best.candidate
     }
 
-    /// Levenshtein's: the fewest insertions, deletions and replacements that make one of the other.
+    /// The fewest insertions, deletions, replacements and swaps of neighbours that make one of the other, no part
+    /// being touched twice.
     static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
-        var row = Array(0...right.count)
+        var beforeLast: [Int] = []
+        var last = Array(0...right.count)
         for (leftIndex, leftByte) in left.enumerated() {
-            var diagonal = row[0]
-            row[0] = leftIndex + 1
+            var row = [leftIndex + 1]
             for (rightIndex, rightByte) in right.enumerated() {
-                let replaced = diagonal + (leftByte == rightByte ? 0 : 1)
-                diagonal = row[rightIndex + 1]
-                row[rightIndex + 1] = min(replaced, row[rightIndex] + 1, row[rightIndex + 1] + 1)
+                let replaced = last[rightIndex] + (leftByte == rightByte ? 0 : 1)
+                var best = min(replaced, row[rightIndex] + 1, last[rightIndex + 1] + 1)
+                let isSwap =
+                    leftIndex > 0 && rightIndex > 0 && leftByte == right[rightIndex - 1]
+                    && rightByte == left[leftIndex - 1]
+                if isSwap { best = min(best, beforeLast[rightIndex - 1] + 1) }
+                row.append(best)
             }
+            beforeLast = last
+            last = row
         }
-        return row[right.count]
+        return last[right.count]
     }
 }

@@ -24,7 +24,7 @@ final class HTTPConnection: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHTTPClientHandlers(leftOverBytesStrategy: .dropBytes)
-                    let handler = HTTPResponseHandler()
+                    let handler = HTTPResponseHandler(eventLoop: channel.eventLoop)
                     try pipeline.addHandler(handler)
                     return HTTPConnection(
                         channel: channel, handler: NIOLoopBound(handler, eventLoop: channel.eventLoop))

@@ -19,34 +19,26 @@ final class HTTPResponseHandler: ChannelInboundHandler {
     private var deadline: Scheduled<Void>?
     private var end: ConnectionEnd?
     private var context: ChannelHandlerContext?
+    private let eventLoop: any EventLoop
 
     /// Whether nothing is left over from the exchange before.
     var isIdle: Bool { parts.isEmpty && waiter == nil && end == nil }
 
+    init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+
+    /// What has arrived is handed out first, even when the connection has ended since.
     func next(timeout: TimeAmount) -> EventLoopFuture<HTTPClientResponsePart> {
-        guard let context else { return failed(.closed) }
-        let promise = context.eventLoop.makePromise(of: HTTPClientResponsePart.self)
-        if let part = parts.popFirst() {
-            promise.succeed(part)
-        } else if let end {
-            promise.fail(end)
-        } else if waiter != nil {
-            promise.fail(ConnectionEnd.malformed("two readers at once"))
-        } else {
-            waiter = promise
-            let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-            deadline = context.eventLoop.scheduleTask(in: timeout) { bound.value.finish(.timeout) }
-            context.read()
+        if let part = parts.popFirst() { return eventLoop.makeSucceededFuture(part) }
+        guard waiter == nil else {
+            return eventLoop.makeFailedFuture(ConnectionEnd.malformed("two readers at once"))
         }
+        guard let context, end == nil else { return eventLoop.makeFailedFuture(end ?? .closed) }
+        let promise = eventLoop.makePromise(of: HTTPClientResponsePart.self)
+        waiter = promise
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        deadline = eventLoop.scheduleTask(in: timeout) { bound.value.finish(.timeout) }
+        context.read()
         return promise.futureResult
-    }
-
-    private var loop: (any EventLoop)?
-
-    private func failed(_ end: ConnectionEnd) -> EventLoopFuture<HTTPClientResponsePart> {
-        // The context goes only after the handler was added, which sets the loop.
-        guard let loop else { preconditionFailure("the handler was never in a pipeline") }
-        return loop.makeFailedFuture(self.end ?? end)
     }
 
     private func finish(_ end: ConnectionEnd) {
@@ -59,10 +51,7 @@ final class HTTPResponseHandler: ChannelInboundHandler {
         context?.close(promise: nil)
     }
 
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        loop = context.eventLoop
-    }
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         finish(.closed)

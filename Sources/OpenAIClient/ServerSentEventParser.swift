@@ -26,23 +26,35 @@ public struct ServerSentEventParser: Sendable {
 
     /// The events that `bytes` complete. What the stream's end leaves incomplete is no event.
     public mutating func append(_ bytes: some Sequence<UInt8>) throws(TooLong) -> [Event] {
+        let bytes = Array(bytes)
         var events: [Event] = []
-        for byte in bytes {
-            switch byte {
-            case UInt8(ascii: "\n"):
-                let endsCarriageReturn = lastWasCarriageReturn
+        var index = 0
+        while index < bytes.count {
+            let end = Self.lineEnd(in: bytes, from: index)
+            if end > index {
                 lastWasCarriageReturn = false
-                if !endsCarriageReturn { try endLine(&events) }
-            case UInt8(ascii: "\r"):
-                lastWasCarriageReturn = true
-                try endLine(&events)
-            default:
-                lastWasCarriageReturn = false
-                guard line.count < byteCountMax else { throw TooLong(byteCountMax: byteCountMax) }
-                line.append(byte)
+                guard line.count + (end - index) <= byteCountMax else { throw TooLong(byteCountMax: byteCountMax) }
+                line.append(contentsOf: bytes[index..<end])
             }
+            guard end < bytes.count else { break }
+            let isCarriageReturn = bytes[end] == UInt8(ascii: "\r")
+            // The line feed of a CRLF ends nothing: its carriage return did.
+            if isCarriageReturn || !lastWasCarriageReturn { try endLine(&events) }
+            lastWasCarriageReturn = isCarriageReturn
+            index = end + 1
         }
         return events
+    }
+
+    /// The index of the next CR or LF, or the count.
+    private static func lineEnd(in bytes: [UInt8], from start: Int) -> Int {
+        bytes.withUnsafeBufferPointer { bytes in
+            var index = start
+            while index < bytes.count, bytes[index] != UInt8(ascii: "\n"), bytes[index] != UInt8(ascii: "\r") {
+                index += 1
+            }
+            return index
+        }
     }
 
     private mutating func endLine(_ events: inout [Event]) throws(TooLong) {

@@ -24,7 +24,8 @@ enum CaseWatch {
     }
 
     static func begin(_ index: Int, seed: UInt64) {
-        let text = "shardline-fuzz: died or hung in this case; repeat it with --seed \(seed) --first \(index) --count 1\n"
+        let text =
+            "shardline-fuzz: died or hung in this case; repeat it with --seed \(seed) --first \(index) --count 1\n"
         text.withCString { if let line { _ = strncpy(line, $0, lineByteCount - 1) } }
         alarm(secondsMax)
     }

@@ -18,8 +18,10 @@ struct FuzzOptions {
             let isUnderstood: Bool
             switch flag {
             case "--seed": isUnderstood = set(&options.seed, UInt64(value))
-            case "--count": isUnderstood = set(&options.count, Int(value).flatMap { (0...1 << 40).contains($0) ? $0 : nil })
-            case "--first": isUnderstood = set(&options.first, Int(value).flatMap { (0...1 << 40).contains($0) ? $0 : nil })
+            case "--count":
+                isUnderstood = set(&options.count, Int(value).flatMap { (0...1 << 40).contains($0) ? $0 : nil })
+            case "--first":
+                isUnderstood = set(&options.first, Int(value).flatMap { (0...1 << 40).contains($0) ? $0 : nil })
             case "--corpus": isUnderstood = set(&options.corpusPath, value)
             default: return .failure(Mistake(message: "unknown option \(flag)"))
             }

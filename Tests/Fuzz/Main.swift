@@ -9,7 +9,8 @@ import Glibc
 enum Main {
     /// A file a subject; add new ones here.
     private static let subjects: [(name: String, type: any FuzzSubject.Type)] = [
-        ("gguf", GGUFFuzz.self)
+        ("gguf", GGUFFuzz.self),
+        ("frames", FrameFuzz.self),
     ]
 
     static func main() {

@@ -88,10 +88,15 @@ import Vocabulary
         #expect(added == [0] + once)
     }
 
-    @Test(arguments: [
-        (nil, "has no chat template"), ("", "has no chat template"), ("{{ '[INST] ' }}", "of a family that is not supported"),
-        ("{{ '<|im_start|>' + role + '<|im_sep|>' + content + '<|im_end|>' }}", "of a family that is not supported"),
-    ] as [(String?, String)])
+    @Test(
+        arguments: [
+            (nil, "has no chat template"), ("", "has no chat template"),
+            ("{{ '[INST] ' }}", "of a family that is not supported"),
+            (
+                "{{ '<|im_start|>' + role + '<|im_sep|>' + content + '<|im_end|>' }}",
+                "of a family that is not supported"
+            ),
+        ] as [(String?, String)])
     func otherTemplatesAreRefusedButCompletionsWork(template: String?, message: String) throws {
         let model = try model(template: template)
         #expect(model.template.refusal?.contains(message) == true)

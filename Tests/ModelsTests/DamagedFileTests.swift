@@ -11,7 +11,8 @@ import Testing
         var testDescription: String { message }
 
         init(
-            _ message: String, _ kind: ModelError.Kind = .malformed, _ change: @escaping @Sendable (inout GGUFWriter) -> Void
+            _ message: String, _ kind: ModelError.Kind = .malformed,
+            _ change: @escaping @Sendable (inout GGUFWriter) -> Void
         ) {
             self.message = message
             self.kind = kind
@@ -19,7 +20,8 @@ import Testing
                 var writer = GGUFWriter()
                 writer.metadata = [("key", .u32(7))]
                 writer.tensors = [
-                    GGUFWriter.Tensor("t", .f32, columns: 8, rows: 4), GGUFWriter.Tensor("u", .f32, columns: 8, rows: 4),
+                    GGUFWriter.Tensor("t", .f32, columns: 8, rows: 4),
+                    GGUFWriter.Tensor("u", .f32, columns: 8, rows: 4),
                 ]
                 change(&writer)
                 return writer
@@ -39,8 +41,12 @@ import Testing
         Case("part 2 of a model split into 3 files", .unsupported) {
             $0.metadata += [("split.count", .u16(3)), ("split.no", .u16(1))]
         },
-        Case("general.alignment is 0; it must be a power of two") { $0.metadata.append(("general.alignment", .u32(0))) },
-        Case("general.alignment is 48; it must be a power of two") { $0.metadata.append(("general.alignment", .u32(48))) },
+        Case("general.alignment is 0; it must be a power of two") {
+            $0.metadata.append(("general.alignment", .u32(0)))
+        },
+        Case("general.alignment is 48; it must be a power of two") {
+            $0.metadata.append(("general.alignment", .u32(48)))
+        },
         Case("general.alignment is a string") { $0.metadata.append(("general.alignment", .string("32"))) },
         Case("metadata key \"a\" has value type 13; GGUF has types 0 to 12") {
             $0.metadata.append(("a", .array(elementType: 13, [])))
@@ -57,7 +63,10 @@ import Testing
 
     static let tensorCases = [
         Case("tensor \"t\" stands there twice") { $0.tensors[1].name = "t" },
-        Case("tensor \"t\" has type Q4_K, which is not supported; supported are F32, F16, Q4_0, Q4_1, Q8_0, BF16", .unsupported) {
+        Case(
+            "tensor \"t\" has type Q4_K, which is not supported; supported are F32, F16, Q4_0, Q4_1, Q8_0, BF16",
+            .unsupported
+        ) {
             $0.tensors[0].typeNumber = 12
         },
         Case("tensor \"t\" has type type 77", .unsupported) { $0.tensors[0].typeNumber = 77 },

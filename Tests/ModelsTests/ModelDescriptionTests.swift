@@ -31,7 +31,8 @@ import Vocabulary
         #expect(profile.fingerprint == file.fingerprint)
         #expect(profile.embeddingBytes == embedding)
         #expect(profile.headBytes == 64 * 4 + (tied ? embedding : UInt64(TinyModel.tokens.count * 64 * 2)))
-        let layer = 2 * 64 * 4 + 64 * 2 * 20 + 32 * 2 * 18 + 32 * 64 * 2 + 64 * 64 * 2 + 96 * 64 * 4 + 96 * 2 * 18
+        let layer =
+            2 * 64 * 4 + 64 * 2 * 20 + 32 * 2 * 18 + 32 * 64 * 2 + 64 * 64 * 2 + 96 * 64 * 4 + 96 * 2 * 18
             + 64 * 3 * 34
         #expect(profile.layerBytes == [UInt64(layer), UInt64(layer)])
         let all = file.tensors.reduce(UInt64(0)) { $0 + UInt64($1.byteCount) }
@@ -132,7 +133,9 @@ import Vocabulary
             $0.set("llama.rope.scaling.type", .string("yarn"))
         },
         Refusal("a mixture of 8 experts", .unsupported) { $0.set("llama.expert_count", .u32(8)) },
-        Refusal("vocab_size is 9, but tensor token_embd.weight has", .malformed) { $0.set("llama.vocab_size", .u32(9)) },
+        Refusal("vocab_size is 9, but tensor token_embd.weight has", .malformed) {
+            $0.set("llama.vocab_size", .u32(9))
+        },
     ]
 
     static let tensorRefusals = [

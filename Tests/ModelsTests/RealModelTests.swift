@@ -48,7 +48,8 @@ struct RealModelTests {
 
     @Test func anyTextComesBackButForTheBytesTheVocabularyLacks() throws {
         let tokenizer = try Tokenizer(RealModel.open())
-        let encodable = Set((0..<TokenID(tokenizer.vocabularySize)).lazy.map(tokenizer.bytes).filter { $0.count == 1 }.joined())
+        let encodable = Set(
+            (0..<TokenID(tokenizer.vocabularySize)).lazy.map(tokenizer.bytes).filter { $0.count == 1 }.joined())
         #expect(encodable.count == 235)
         var random = TestRandom(seed: 5)
         for _ in 0..<1000 {

@@ -18,7 +18,9 @@ struct TestRandom: RandomNumberGenerator {
             let value: UInt32
             switch Int.random(in: 0..<12, using: &self) {
             case 0...3: value = UInt32.random(in: 0x61...0x7A, using: &self)
-            case 4: value = [0x20, 0x20, 0x20, 0x0A, 0x0D, 0x09, 0x85, 0xA0, 0x2003, 0x200B].randomElement(using: &self) ?? 0
+            case 4:
+                value =
+                    [0x20, 0x20, 0x20, 0x0A, 0x0D, 0x09, 0x85, 0xA0, 0x2003, 0x200B].randomElement(using: &self) ?? 0
             case 5: value = UInt32.random(in: 0x20...0x40, using: &self)
             case 6: value = UInt32.random(in: 0...0x7F, using: &self)
             case 7: value = UInt32.random(in: 0x80...0x2FF, using: &self)

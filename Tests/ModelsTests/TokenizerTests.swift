@@ -3,7 +3,8 @@ import Testing
 import Vocabulary
 
 @Suite struct TokenizerTests {
-    private func tokenizer(_ pre: String = "gpt-2", _ change: (inout GGUFWriter) -> Void = { _ in }) throws -> Tokenizer {
+    private func tokenizer(_ pre: String = "gpt-2", _ change: (inout GGUFWriter) -> Void = { _ in }) throws -> Tokenizer
+    {
         var writer = TinyModel.writer(pre: pre)
         change(&writer)
         return try Tokenizer(ModelFile(writer))

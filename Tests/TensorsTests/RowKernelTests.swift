@@ -1,4 +1,5 @@
 import CKernels
+import Memory
 import Tensors
 import Testing
 
@@ -80,8 +81,14 @@ import Testing
             }
             #expect(same { $0.silu_multiply(gate, up, n, $1) })
             #expect(same { $0.divide(gate, 0.37, n, $1) })
-            #expect(same { $1.update(from: up, count: count); $0.add($1, gate, n) })
-            #expect(same { $1.update(from: up, count: count); $0.attention_merge($1, 0.25, gate, 0.75, n) })
+            #expect(
+                same {
+                    $1.update(from: up, count: count); $0.add($1, gate, n)
+                })
+            #expect(
+                same {
+                    $1.update(from: up, count: count); $0.attention_merge($1, 0.25, gate, 0.75, n)
+                })
             #expect(same { $0.exponentiate(gate, n, $1) })
         }
     }
@@ -156,6 +163,78 @@ import Testing
         }
         let zeros: [Float] = [-0.0, 0.0, -0.0]
         #expect(context.logSumExp(zeros, count: 3).max.sign == .plus)
+    }
+
+    /// What processors without a fused multiply-add run: correctly rounded in software, the same bits.
+    @Test func withoutFusedMultiplyAdd() throws {
+        var random = RandomSource(seed: 25)
+        let (scalar, other) = (try kernels(.scalar), sl_kernels_without_fma().pointee)
+        let x = random.activations(320)
+        let y = random.values(320)
+        func same(_ run: (sl_kernels, UnsafeMutablePointer<Float>) -> Void) -> Bool {
+            Self.output(320) { run(scalar, $0) } == Self.output(320) { run(other, $0) }
+        }
+        #expect(other.rms_scale(x, 320, 1e-5) == scalar.rms_scale(x, 320, 1e-5))
+        #expect(same { $0.silu_multiply(x, y, 320, $1) })
+        #expect(same { $0.exponentiate(x, 320, $1) })
+        #expect(
+            same {
+                $1.update(from: y, count: 320); $0.attention_merge($1, 0.3, x, 0.7, 320)
+            })
+        #expect(
+            same {
+                $1.update(from: y, count: 320); $0.rotate($1, x, y, 160, 0)
+            })
+        let context = try ComputeContext(threadCount: 1, instructionSet: .scalar)
+        for format in TensorFormat.allCases {
+            let matrix = try context.pack(
+                random.matrixBytes(format, rows: 20, columns: 320), format, rows: 20, columns: 320)
+            var blocks = [sl_block](repeating: sl_block(), count: 10)
+            scalar.quantize(x, 320, &blocks)
+            var values = x
+            let same = blocks.withUnsafeMutableBufferPointer { blocks in
+                values.withUnsafeMutableBufferPointer { values in
+                    Self.product(scalar, format, matrix, blocks, values)
+                        == Self.product(other, format, matrix, blocks, values)
+                }
+            }
+            #expect(same, "\(format.name)")
+        }
+    }
+
+    /// One row of activations times a matrix, by one set of kernels.
+    private static func product(
+        _ set: sl_kernels, _ format: TensorFormat, _ matrix: PackedMatrix,
+        _ blocks: UnsafeMutableBufferPointer<sl_block>,
+        _ values: UnsafeMutableBufferPointer<Float>
+    ) -> [UInt32] {
+        var rows = sl_rows(
+            columns: Int64(matrix.columns), blocks: blocks.baseAddress, block_stride: Int64(blocks.count),
+            values: values.baseAddress, value_stride: Int64(values.count))
+        let panelCount = (matrix.rows + 15) / 16
+        var packed = sl_matrix(
+            rows: Int64(matrix.rows), columns: Int64(matrix.columns),
+            panels: matrix.bytes.base.assumingMemoryBound(to: UInt8.self),
+            panel_bytes: Int64(matrix.byteCount / panelCount))
+        let index: sl_format =
+            switch format {
+            case .f32: SL_FORMAT_F32
+            case .f16: SL_FORMAT_F16
+            case .bf16: SL_FORMAT_BF16
+            case .q4_0: SL_FORMAT_Q4_0
+            case .q4_1: SL_FORMAT_Q4_1
+            case .q8_0: SL_FORMAT_Q8_0
+            }
+        return output(matrix.rows) { output in
+            withUnsafePointer(to: &rows) { rows in
+                withUnsafePointer(to: &packed) { packed in
+                    var multiplication = sl_multiplication(
+                        rows: rows, matrix: packed, output: output, output_stride: 0, row_begin: 0, row_end: 1,
+                        panel_begin: 0, panel_end: Int64(panelCount), adds: 0)
+                    withUnsafePointer(to: set) { sl_kernels_multiply($0, index)(&multiplication) }
+                }
+            }
+        }
     }
 
     private static func output(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) -> [UInt32] {

@@ -35,7 +35,7 @@ SL_INLINE void score_positions(const int queries, const struct sl_attention_grou
     const uint16_t *k = g->keys[position / SL_KV_POSITIONS] + position % SL_KV_POSITIONS;
     const uint16_t *next = g->keys[position / SL_KV_POSITIONS + SL_KV_FETCH_AHEAD];
     for (int64_t d = 0; d < g->head_size; d++, q += SL_QUERY_GROUP, k += SL_KV_POSITIONS, next += SL_KV_POSITIONS) {
-        __builtin_prefetch(next);
+        __builtin_prefetch(next, 0, 2);
         __m256 k0 = load_half(k), k1 = load_half(k + 8);
         EACH_QUERY {
             __m256 x = _mm256_set1_ps(q[i]);

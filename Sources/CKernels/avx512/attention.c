@@ -28,7 +28,7 @@ SL_INLINE void score_block(const int queries, const struct sl_attention_group *g
     const float *q = g->queries;
     const uint16_t *k = g->keys[block], *next = g->keys[block + SL_KV_FETCH_AHEAD];
     for (int64_t d = 0; d < g->head_size; d++, q += SL_QUERY_GROUP, k += SL_KV_POSITIONS, next += SL_KV_POSITIONS) {
-        __builtin_prefetch(next);
+        __builtin_prefetch(next, 0, 2); // to the second level: the first has few misses in flight
         __m512 k0 = load_half(k), k1 = load_half(k + 16);
         EACH_QUERY {
             __m512 x = _mm512_set1_ps(q[i]);
@@ -82,7 +82,7 @@ SL_INLINE void sum_values(const int queries, const struct sl_attention_group *g,
         const uint16_t *next = g->values[first / SL_KV_POSITIONS + SL_KV_FETCH_AHEAD] + d;
         int64_t last = shared < first + SL_KV_POSITIONS ? shared : first + SL_KV_POSITIONS;
         for (int64_t t = first; t < last; t++, v += g->head_size, next += g->head_size) {
-            __builtin_prefetch(next);
+            __builtin_prefetch(next, 0, 2); // to the second level: the first has few misses in flight
             __m512 v0 = _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask0, v));
             __m512 v1 = _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask1, v + 16));
             EACH_QUERY {

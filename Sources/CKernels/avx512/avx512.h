@@ -1,4 +1,5 @@
-// The functions of the AVX-512 paths; only the quantised multiplications differ between processors with and without VNNI.
+// The functions of the AVX-512 paths; only the quantised multiplications differ between processors with and without
+// VNNI.
 #pragma once
 
 #include "../common/tables.h"

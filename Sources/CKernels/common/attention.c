@@ -167,7 +167,8 @@ void sl_attention_store(const struct sl_kernels *k, int64_t kv_head_count, int64
     const float *values, void *block, int64_t position)
 {
     uint16_t *key_out = (uint16_t *)block + position % SL_KV_POSITIONS;
-    uint16_t *value_out = (uint16_t *)block + (kv_head_count * SL_KV_POSITIONS + position % SL_KV_POSITIONS) * head_size;
+    int64_t value_row = kv_head_count * SL_KV_POSITIONS + position % SL_KV_POSITIONS;
+    uint16_t *value_out = (uint16_t *)block + value_row * head_size;
     for (int64_t h = 0; h < kv_head_count; h++) {
         uint16_t converted[head_size];
         k->to_half(keys + h * head_size, head_size, converted);

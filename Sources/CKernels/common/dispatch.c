@@ -1,5 +1,7 @@
 #include "tables.h"
 
+const struct sl_kernels *sl_kernels_without_fma(void) { return &sl_scalar_kernels; }
+
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 

@@ -30,7 +30,10 @@ static int is_float(enum sl_format format) { return format <= SL_FORMAT_BF16; }
 
 static int64_t element_bytes(enum sl_format format) { return format == SL_FORMAT_F32 ? 4 : 2; }
 
-static int64_t panel_block_bytes(struct block_layout l) { return SL_PANEL_ROWS * (4 * l.tile_count + 2 * l.scale_count); }
+static int64_t panel_block_bytes(struct block_layout l)
+{
+    return SL_PANEL_ROWS * (4 * l.tile_count + 2 * l.scale_count);
+}
 
 static int64_t round_up(int64_t n, int64_t m) { return (n + m - 1) / m * m; }
 
@@ -130,7 +133,7 @@ void sl_pack_unpack_row(enum sl_format format, const uint8_t *panel, int64_t row
     }
     struct block_layout l = layout_of(format);
     int64_t tile_bytes = 4 * SL_PANEL_ROWS;
-    for (int64_t b = 0; b < columns / SL_BLOCK_COLUMNS; b++, panel += panel_block_bytes(l), values += SL_BLOCK_COLUMNS) {
+    for (int64_t b = 0; b < columns / SL_BLOCK_COLUMNS; b++) {
         uint16_t h[2] = {0, 0};
         for (int64_t s = 0; s < l.scale_count; s++) {
             memcpy(&h[s], panel + l.tile_count * tile_bytes + 2 * (s * SL_PANEL_ROWS + row), 2);
@@ -145,5 +148,7 @@ void sl_pack_unpack_row(enum sl_format format, const uint8_t *panel, int64_t row
             int nibble = k < 16 ? byte & 15 : byte >> 4;
             values[k] = format == SL_FORMAT_Q4_0 ? d * (float)(nibble - 8) : d * (float)nibble + m;
         }
+        panel += panel_block_bytes(l);
+        values += SL_BLOCK_COLUMNS;
     }
 }

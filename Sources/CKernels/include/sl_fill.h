@@ -20,5 +20,6 @@ struct sl_filling {
     float epsilon;
 };
 
-/// Columns [column_begin, column_end) of a row; both multiples of 32 or the row's end. With SL_FILLING_NORM, all of them.
+/// Columns [column_begin, column_end) of a row; both multiples of 32 or the row's end. With SL_FILLING_NORM, all of
+/// them.
 void sl_filling_run(const struct sl_filling *f, int64_t row, int64_t column_begin, int64_t column_end);

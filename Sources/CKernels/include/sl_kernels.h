@@ -132,6 +132,9 @@ static inline sl_multiply_function *sl_kernels_multiply(const struct sl_kernels 
 /// NULL when this processor lacks the instructions.
 const struct sl_kernels *sl_kernels_find(enum sl_isa isa);
 
+/// The scalar kernels as processors without a fused multiply-add run them; for holding them against the others.
+const struct sl_kernels *sl_kernels_without_fma(void);
+
 /// Whether rounding is to nearest, denormals are kept and no exception traps, on the calling thread.
 int32_t sl_float_environment_is_default(void);
 void sl_float_environment_set_default(void);

@@ -224,7 +224,8 @@ static void SL_NAME(attention_scores)(const struct sl_attention_group *g)
             const uint16_t *keys = g->keys[t / SL_KV_POSITIONS] + t % SL_KV_POSITIONS;
             float sum = 0.0f;
             for (int64_t d = 0; d < g->head_size; d++) {
-                sum = sl_value_fma(g->queries[d * SL_QUERY_GROUP + i], sl_value_from_half(keys[d * SL_KV_POSITIONS]), sum);
+                float key = sl_value_from_half(keys[d * SL_KV_POSITIONS]);
+                sum = sl_value_fma(g->queries[d * SL_QUERY_GROUP + i], key, sum);
             }
             g->scores[i * SL_SPAN_POSITIONS + t] = sum * g->scale;
         }
@@ -251,7 +252,9 @@ static void SL_NAME(attention_values)(const struct sl_attention_group *g)
         for (int64_t t = 0; t < g->counts[i]; t++) {
             const uint16_t *values = g->values[t / SL_KV_POSITIONS] + t % SL_KV_POSITIONS * g->head_size;
             float p = g->scores[i * SL_SPAN_POSITIONS + t];
-            for (int64_t d = 0; d < g->head_size; d++) out[d] = sl_value_fma(p, sl_value_from_half(values[d]), out[d]);
+            for (int64_t d = 0; d < g->head_size; d++) {
+                out[d] = sl_value_fma(p, sl_value_from_half(values[d]), out[d]);
+            }
         }
     }
 }

@@ -15,7 +15,8 @@ struct HeadShape {
         } else {
             guard hiddenSize % headCount == 0, (1...1024).contains(hiddenSize / headCount) else {
                 throw ModelError(
-                    .malformed, "hidden size \(hiddenSize) does not divide into \(headCount) heads of at most 1024, "
+                    .malformed,
+                    "hidden size \(hiddenSize) does not divide into \(headCount) heads of at most 1024, "
                         + "and there is no attention.key_length")
             }
             headSize = hiddenSize / headCount

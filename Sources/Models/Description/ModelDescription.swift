@@ -57,7 +57,8 @@ public struct ModelDescription: Sendable, Hashable {
         architecture = try general.string("general.architecture")
         guard Self.supportedArchitectures.contains(architecture) else {
             throw ModelError(
-                .unsupported, "architecture \(ModelError.quote(architecture)) is not supported; supported: "
+                .unsupported,
+                "architecture \(ModelError.quote(architecture)) is not supported; supported: "
                     + Self.supportedArchitectures.joined(separator: ", "))
         }
         let keys = MetadataReader(file.metadata, prefix: architecture + ".")

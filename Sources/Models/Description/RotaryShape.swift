@@ -11,7 +11,8 @@ struct RotaryShape {
         dimension = try keys.integerIfPresent("rope.dimension_count", in: 2...1024) ?? headSize
         guard dimension <= headSize, dimension % 2 == 0 else {
             throw ModelError(
-                .malformed, "\(dimension) rotated dimensions in heads of \(headSize); they must be even in number and "
+                .malformed,
+                "\(dimension) rotated dimensions in heads of \(headSize); they must be even in number and "
                     + "fit")
         }
         base = try keys.numberIfPresent("rope.freq_base", in: 1...1e12) ?? 10_000
@@ -36,7 +37,8 @@ struct RotaryShape {
             return Float(factor)
         case let type?:
             throw ModelError(
-                .unsupported, "rope.scaling.type \(ModelError.quote(type)) is not supported; supported: none, linear, "
+                .unsupported,
+                "rope.scaling.type \(ModelError.quote(type)) is not supported; supported: none, linear, "
                     + "and factors in \(TensorNames.rotaryFactors)")
         }
     }
@@ -45,7 +47,8 @@ struct RotaryShape {
         guard let tensor = file.tensor(TensorNames.rotaryFactors) else { return nil }
         guard tensor.format == .f32, tensor.rows == 1, tensor.columns == pairCount else {
             throw ModelError(
-                .malformed, "tensor \(tensor.name) is \(tensor.format.name) of \(tensor.rows) x \(tensor.columns); "
+                .malformed,
+                "tensor \(tensor.name) is \(tensor.format.name) of \(tensor.rows) x \(tensor.columns); "
                     + "\(pairCount) F32 factors are needed")
         }
         let bytes = file.bytes(of: tensor)

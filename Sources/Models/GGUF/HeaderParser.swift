@@ -52,7 +52,8 @@ struct HeaderParser {
             throw ModelError(.unsupported, "GGUF version 1; versions 2 and 3 are read: convert the model again")
         case UInt32(2).byteSwapped, UInt32(3).byteSwapped:
             throw ModelError(
-                .unsupported, "a big-endian GGUF file; only little-endian ones are read: convert it with "
+                .unsupported,
+                "a big-endian GGUF file; only little-endian ones are read: convert it with "
                     + "`gguf-convert-endian FILE little` of the Python package gguf")
         default:
             throw ModelError(.unsupported, "GGUF version \(version); versions 2 and 3 are read")
@@ -65,7 +66,8 @@ struct HeaderParser {
         let room = reader.remaining / unitByteCountMin
         guard let count = Int(exactly: value), count <= room else {
             throw ModelError(
-                .malformed, "claims \(value) \(what), but the file has room for \(room) at most; it is truncated or "
+                .malformed,
+                "claims \(value) \(what), but the file has room for \(room) at most; it is truncated or "
                     + "damaged, fetch it again")
         }
         guard count <= max else { throw ModelError(.unsupported, "\(count) \(what); at most \(max) are read") }
@@ -90,7 +92,8 @@ struct HeaderParser {
         guard let partCount = metadata["split.count"]?.integer, partCount > 1 else { return }
         let part = (metadata["split.no"]?.integer).flatMap { $0 < partCount ? $0 + 1 : nil } ?? 1
         throw ModelError(
-            .unsupported, "part \(part) of a model split into \(partCount) files, which is not supported: join them "
+            .unsupported,
+            "part \(part) of a model split into \(partCount) files, which is not supported: join them "
                 + "with `llama-gguf-split --merge FIRST-PART OUTPUT`")
     }
 
@@ -101,7 +104,8 @@ struct HeaderParser {
         else {
             let shown = value.integer.map(String.init) ?? value.kindName
             throw ModelError(
-                .malformed, "general.alignment is \(shown); it must be a power of two from 8 to "
+                .malformed,
+                "general.alignment is \(shown); it must be a power of two from 8 to "
                     + "\(HeaderLimits.alignmentMax)")
         }
         return alignment

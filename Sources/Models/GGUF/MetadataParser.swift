@@ -57,21 +57,25 @@ struct MetadataParser {
         let count = try elementCount(of: type, from: &reader, key: key)
         switch type {
         case .uint8, .uint16, .uint32, .uint64:
-            return .unsigned(try Self.elements(count) { () throws(ModelError) in
-                try Self.unsigned(type, from: &reader, key: key)
-            })
+            return .unsigned(
+                try Self.elements(count) { () throws(ModelError) in
+                    try Self.unsigned(type, from: &reader, key: key)
+                })
         case .int8, .int16, .int32, .int64:
-            return .signed(try Self.elements(count) { () throws(ModelError) in
-                try Self.signed(type, from: &reader, key: key)
-            })
+            return .signed(
+                try Self.elements(count) { () throws(ModelError) in
+                    try Self.signed(type, from: &reader, key: key)
+                })
         case .float32, .float64:
-            return .floating(try Self.elements(count) { () throws(ModelError) in
-                try Self.floating(type, from: &reader, key: key)
-            })
+            return .floating(
+                try Self.elements(count) { () throws(ModelError) in
+                    try Self.floating(type, from: &reader, key: key)
+                })
         case .boolean:
-            return .booleans(try Self.elements(count) { () throws(ModelError) in
-                try Self.boolean(from: &reader, key: key)
-            })
+            return .booleans(
+                try Self.elements(count) { () throws(ModelError) in
+                    try Self.boolean(from: &reader, key: key)
+                })
         case .string:
             var strings = StringTable()
             strings.reserve(count: count, byteCount: 0)
@@ -82,9 +86,10 @@ struct MetadataParser {
             }
             return .strings(strings)
         case .array:
-            return .arrays(try Self.elements(count) { () throws(ModelError) in
-                try array(from: &reader, key: key, depth: depth + 1)
-            })
+            return .arrays(
+                try Self.elements(count) { () throws(ModelError) in
+                    try array(from: &reader, key: key, depth: depth + 1)
+                })
         }
     }
 
@@ -95,13 +100,15 @@ struct MetadataParser {
         let room = reader.remaining / type.byteCountMin
         guard let count = Int(exactly: claimed), count <= room else {
             throw ModelError(
-                .malformed, "\(Self.what(key)) claims \(claimed) elements, but the file has room for \(room) at most; "
+                .malformed,
+                "\(Self.what(key)) claims \(claimed) elements, but the file has room for \(room) at most; "
                     + "it is truncated or damaged, fetch it again")
         }
         elementCount += count
         guard elementCount <= HeaderLimits.elementCountMax else {
             throw ModelError(
-                .unsupported, "the metadata holds more than \(HeaderLimits.elementCountMax) array elements, at "
+                .unsupported,
+                "the metadata holds more than \(HeaderLimits.elementCountMax) array elements, at "
                     + Self.what(key))
         }
         return count
@@ -169,7 +176,8 @@ struct MetadataParser {
         let claimed = try reader.integer(UInt64.self, what())
         guard let byteCount = Int(exactly: claimed), byteCount <= reader.remaining else {
             throw ModelError(
-                .malformed, "\(what()) claims a string of \(claimed) bytes, but \(reader.remaining) are left; the file "
+                .malformed,
+                "\(what()) claims a string of \(claimed) bytes, but \(reader.remaining) are left; the file "
                     + "is truncated or damaged, fetch it again")
         }
         guard byteCount <= byteCountMax else {

@@ -28,7 +28,8 @@ struct TensorTableParser {
         guard let format = TensorFormat(rawValue: typeNumber) else {
             let supported = TensorFormat.allCases.map(\.name).joined(separator: ", ")
             throw ModelError(
-                .unsupported, "\(what) has type \(TensorFormat.name(ofTypeNumber: typeNumber)), which is not "
+                .unsupported,
+                "\(what) has type \(TensorFormat.name(ofTypeNumber: typeNumber)), which is not "
                     + "supported; supported are \(supported)")
         }
         let offset = try reader.integer(UInt64.self, what)
@@ -40,7 +41,8 @@ struct TensorTableParser {
         }
         guard dimensions[0] % format.blockElementCount == 0 else {
             throw ModelError(
-                .malformed, "\(what) has rows of \(dimensions[0]) elements, but \(format.name) packs blocks of "
+                .malformed,
+                "\(what) has rows of \(dimensions[0]) elements, but \(format.name) packs blocks of "
                     + "\(format.blockElementCount)")
         }
         guard let byteCount = format.byteCount(rows: rows, columns: dimensions[0]) else {
@@ -61,14 +63,16 @@ struct TensorTableParser {
         for entry in entries {
             guard entry.offset % UInt64(alignment) == 0 else {
                 throw ModelError(
-                    .malformed, "\(Self.what(entry.name)) lies at offset \(entry.offset), which is not a multiple of "
+                    .malformed,
+                    "\(Self.what(entry.name)) lies at offset \(entry.offset), which is not a multiple of "
                         + "the alignment \(alignment)")
             }
             guard let offset = Int(exactly: entry.offset), offset <= fileByteCount - dataStart,
                 entry.byteCount <= fileByteCount - dataStart - offset
             else {
                 throw ModelError(
-                    .malformed, "\(Self.what(entry.name)) (\(entry.byteCount) bytes at offset \(entry.offset) of the "
+                    .malformed,
+                    "\(Self.what(entry.name)) (\(entry.byteCount) bytes at offset \(entry.offset) of the "
                         + "tensor data) reaches beyond the end of the file; it is truncated or damaged, fetch it again")
             }
             tensors.append(

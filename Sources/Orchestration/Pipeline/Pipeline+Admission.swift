@@ -89,10 +89,11 @@ extension Pipeline {
         return hasBlocks(for: sequence)
     }
 
-    /// Room for all tokens there are, and a little for the growth of those that run already.
+    /// Room for all tokens there are, and for the growth of those that run already: else the newcomer would soon be
+    /// the youngest that has to go again.
     private func hasBlocks(for sequence: SequenceState) -> Bool {
         let needed = BlockPool.blockCount(positionCount: sequence.tokens.count)
-        let reserve = min(running.count, pool.blockCount / 16)
+        let reserve = min(running.count, max(1, pool.blockCount / 8))
         return pool.freeCount >= needed + reserve
     }
 

@@ -54,7 +54,7 @@ final class Inbox: @unchecked Sendable {
                         code: RemoteFailure.Code.overloaded, message: "too much waits for object \(header.actor)"),
                     on: lane)
             }
-            let entered = InboundCall(number: header.call)
+            let entered = InboundCall(number: header.call, method: header.method, lane: lane)
             calls[header.call] = entered
             call = entered
         }
@@ -88,8 +88,8 @@ final class Inbox: @unchecked Sendable {
         guard call.isCancelled, call.task == nil, !isClosed, !peer.isLost else { return }
         // It was never begun.
         let failure = RemoteFailure(code: RemoteFailure.Code.cancelled, message: "the call was cancelled")
-        if let frame = try? peer.frame(.failure, failure, call: call.number, on: peer[.control]) {
-            peer[.control].outbound.placeUrgently(frame)
+        if let frame = try? peer.frame(.failure, failure, method: call.method, call: call.number, on: call.lane) {
+            call.lane.outbound.placeUrgently(frame)
         }
     }
 

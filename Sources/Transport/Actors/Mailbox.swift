@@ -21,7 +21,8 @@ final class Mailbox: @unchecked Sendable {
     private let options: TransportOptions
     private let onCallDone: @Sendable (InboundCall) -> Void
     private let onIdle: @Sendable () -> Void
-    private var deliveries: [Delivery] = []
+    /// Nil once begun.
+    private var deliveries: [Delivery?] = []
     /// The first that is not begun.
     private var head = 0
     private var byteCount = 0
@@ -64,9 +65,10 @@ final class Mailbox: @unchecked Sendable {
 
     /// Drops what is not begun.
     func removeAll(where isDropped: (Delivery) -> Bool) {
-        deliveries = deliveries[head...].filter { !isDropped($0) }
+        let kept = deliveries.compactMap(\.self).filter { !isDropped($0) }
+        deliveries = kept
         head = 0
-        byteCount = deliveries.reduce(0) { $0 + $1.byteCount }
+        byteCount = kept.reduce(0) { $0 + $1.byteCount }
     }
 
     private func run() async {
@@ -88,16 +90,15 @@ final class Mailbox: @unchecked Sendable {
     }
 
     private func next() -> Delivery? {
-        guard head < deliveries.count else {
+        guard head < deliveries.count, let delivery = deliveries[head] else {
             deliveries.removeAll(keepingCapacity: deliveries.count <= 64)
             head = 0
             return nil
         }
-        let delivery = deliveries[head]
+        deliveries[head] = nil
         head += 1
         byteCount -= delivery.byteCount
         if head >= 64, head > deliveries.count / 2 {
-            // Not later: what is done holds on to its bulk.
             deliveries.removeFirst(head)
             head = 0
         }
@@ -115,11 +116,17 @@ final class Mailbox: @unchecked Sendable {
 /// `@unchecked Sendable`: used on the loop's thread alone.
 final class InboundCall: @unchecked Sendable {
     let number: UInt64
+    let method: UInt16
+    let lane: LaneConnection
     private(set) var isCancelled = false
     /// Once it is begun.
     var task: Task<Void, Never>?
 
-    init(number: UInt64) { self.number = number }
+    init(number: UInt64, method: UInt16, lane: LaneConnection) {
+        self.number = number
+        self.method = method
+        self.lane = lane
+    }
 
     func cancel() {
         isCancelled = true

@@ -87,6 +87,8 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
 
     /// Reads what is there, at most a turn's share. On the loop.
     func read() {
+        // What is left from before a pause goes first; the reader relies on it.
+        deliver()
         var budget = Self.readByteCountMax
         while budget > 0, isReading, !isClosed, !isLingering {
             let (progress, isDrained) = reader.read(from: stream)

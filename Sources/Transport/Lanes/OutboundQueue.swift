@@ -147,8 +147,10 @@ final class OutboundQueue: Sendable {
     func socketIsWritable() {
         state.withLock { $0.isBlocked = false }
         flush()
-        let isBlocked = state.withLock { $0.isBlocked }
-        if !isBlocked { watch.withLock { $0 }?.change(removing: .writable) }
+        state.withLock { state in
+            // Under the lock, so that a thread that is blocked meanwhile does not have its watch taken away.
+            if !state.isBlocked { watch.withLock { $0 }?.change(removing: .writable) }
+        }
     }
 
     private enum Next: Sendable {
@@ -214,13 +216,12 @@ final class OutboundQueue: Sendable {
     }
 
     private func block() {
-        let mustWatch = state.withLock { state in
+        state.withLock { state in
             state.isWriting = false
-            guard !state.isDead, state.bytes.byteCount > 0 || state.isFinishing else { return false }
+            guard !state.isDead, state.bytes.byteCount > 0 || state.isFinishing else { return }
             state.isBlocked = true
-            return true
+            watch.withLock { $0 }?.change(adding: .writable)
         }
-        if mustWatch { watch.withLock { $0 }?.change(adding: .writable) }
     }
 
     private func fail(_ reason: String) {

@@ -26,10 +26,9 @@ extension ClusterSimulation {
         if step.rowCount > options.settings.stepRowCountMax || step.rowCount == 0 {
             report("step \(step.number) has \(step.rowCount) rows")
         }
-        let last = newestSteps[step.pipeline]
-        let due = last.map { $0.epoch == step.epoch ? $0.number.next : .first } ?? .first
-        if step.number != due { report("step \(step.number) after \(String(describing: last))") }
-        newestSteps[step.pipeline] = (step.epoch, step.number)
+        if let flaw = stepsInFlight[step.pipeline, default: StepsInFlight()].begin(step) {
+            report("step \(step.number): \(flaw)")
+        }
     }
 
     /// When nothing is left to do.
@@ -41,6 +40,9 @@ extension ClusterSimulation {
         for audit in coordinator.audits where audit.isRunning {
             if audit.unheldBlocks.count != audit.blockCount { report("blocks are held by nobody") }
             if audit.requestCount != 0 || audit.pendingRowCount != 0 { report("something is left: \(audit)") }
+            if stepsInFlight[audit.pipeline]?.sequenceCount ?? 0 != audit.endedToTellCount {
+                report("the stages know sequences that they will not be told to forget")
+            }
         }
         for node in nodes where node.isAlive && !(node.inputs.isEmpty && node.outputs.isEmpty) {
             report("\(node.id) keeps hidden states of \(node.inputs.count + node.outputs.count) steps")

@@ -60,7 +60,7 @@ extension ClusterSimulation {
         switch command {
         case .load(let assignment):
             let fails = options.faultCount > 0 && random.chance(0.02)
-            schedule.add(.nodeLoads(index, incarnation, assignment, fails: fails), at: later(500...20_000))
+            schedule.add(.nodeLoads(index, incarnation, assignment, fails: fails), at: later(50...20_000))
         case .unload(let pipeline, _): nodes[index].stages[pipeline] = nil
         case .compute(let batch):
             let microseconds = 50 + UInt64(batch.step.rowCount) * 10

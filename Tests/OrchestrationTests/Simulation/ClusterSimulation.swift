@@ -15,8 +15,8 @@ struct ClusterSimulation {
     var links = Links()
     var ledgers: [RequestLedger] = []
     var problems: [String] = []
-    /// The newest step that was run of each pipeline.
-    var newestSteps: [PipelineID: (epoch: Epoch, number: StepNumber)] = [:]
+    /// What the coordinator has in flight of each pipeline.
+    var stepsInFlight: [PipelineID: StepsInFlight] = [:]
     var statistics = Statistics()
 
     struct Statistics {
@@ -140,6 +140,7 @@ struct ClusterSimulation {
     // MARK: The coordinator's shell
 
     mutating func tell(_ event: CoordinatorEvent) {
+        if case .stepFinished(_, let result, _) = event { stepsInFlight[result.pipeline]?.finish(result) }
         for command in coordinator.handle(event, at: now) { execute(command) }
     }
 

@@ -26,7 +26,7 @@ struct SimulationOptions {
         nodeCount = Int.random(in: 1...5, using: &random)
         modelCount = random.chance(0.25) ? 2 : 1
         layerCount = Int.random(in: nodeCount...6, using: &random)
-        blockCount = Int.random(in: 3...12, using: &random)
+        blockCount = Int.random(in: 3...9, using: &random)
         requestCount = Int.random(in: 6...20, using: &random)
         cancelShare = random.chance(0.5) ? 0.25 : 0
         invalidShare = 0.05
@@ -48,7 +48,7 @@ struct SimulationOptions {
     var positionCountMax: Int { min(Self.contextLength, blockCount * BlockID.positionCount) }
 
     func request(_ model: SimulatedModel, _ random: inout SeededRandom) -> GenerationRequest {
-        let promptCount = Int.random(in: 1...min(90, positionCountMax - 1), using: &random)
+        let promptCount = Int.random(in: 1...min(random.chance(0.5) ? 20 : 90, positionCountMax - 1), using: &random)
         var request = GenerationRequest(
             model: model.profile.name,
             prompt: (0..<promptCount).map { _ in TokenID.random(in: 0..<97, using: &random) })
