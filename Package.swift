@@ -109,6 +109,7 @@ let package = Package(
         tests("InferenceTests", ["Inference", "Models", "Tensors", "Memory", "Vocabulary"]),
         tests("OrchestrationTests", ["Orchestration", "Vocabulary"]),
         tests("OpenAIClientTests", ["OpenAIClient"]),
+        tests("LoadTestTests", ["LoadTest", "OpenAIClient"]),
         tests("GatewayTests", ["Gateway", "Models", "Vocabulary", hummingbird, lifecycle, logging, nioCore,
             nioPosix]),
         tests("ClusterTests", ["Cluster", "Transport", "Wire"]),

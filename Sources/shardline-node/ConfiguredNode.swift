@@ -9,9 +9,9 @@ struct ConfiguredNode {
     let isInsecure: Bool
 
     /// Nil without a file. Without a name the file must list a single node.
-    init?(path: String?, name: String?) throws {
+    init?(path: String?, name: String?, allowsInsecure: Bool) throws {
         guard let path else { return nil }
-        let configuration = try ClusterConfiguration.load(path: path)
+        let configuration = try ClusterConfiguration.load(path: path, allowsInsecure: allowsInsecure)
         if let name {
             node = try configuration.node(named: name, path: path)
         } else if configuration.nodes.count == 1 {

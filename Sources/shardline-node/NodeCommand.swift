@@ -12,10 +12,16 @@ import Vocabulary
 /// One node: holds a share of a model's layers and computes them.
 @main
 struct NodeCommand: AsyncParsableCommand {
+    static let twins = EnvironmentDefaults([
+        .option("config"), .option("join"), .option("name"), .option("model", short: "m"), .option("model-directory"),
+        .option("host"), .option("port"), .option("threads", short: "t"), .option("cpus"), .option("numa-node"),
+        .option("memory"), .option("instruction-set"), .toggle("insecure"), .option("log-level"),
+    ])
+
     static let configuration = CommandConfiguration(
         commandName: "shardline-node",
         abstract: "Holds a share of a model's layers and computes them for a coordinator.",
-        version: "0.1.0")
+        discussion: twins.helpText, version: "0.1.0")
 
     @Option(name: .long, help: "Cluster configuration that lists this node.")
     var config: String?
@@ -74,8 +80,12 @@ struct NodeCommand: AsyncParsableCommand {
 
     static func main() async {
         do {
-            var command = try parseAsRoot()
+            let arguments = try twins.merge(
+                into: Array(CommandLine.arguments.dropFirst()), environment: ProcessInfo.processInfo.environment)
+            var command = try parseAsRoot(arguments)
             if let node = command as? NodeCommand { try await node.run() } else { try command.run() }
+        } catch let error as EnvironmentDefaults.Failure {
+            fail(error, status: 64)
         } catch let error as ConfigurationError {
             fail(error, status: 78)
         } catch  where exitCode(for: error) == .failure {
@@ -95,7 +105,8 @@ struct NodeCommand: AsyncParsableCommand {
         let settings = try settings()
         let logger = Logger(label: settings.node.name)
         var options = TransportOptions()
-        options.allowsNonLoopback = try insecure || ConfiguredNode(path: config, name: name)?.isInsecure == true
+        options.allowsNonLoopback = try insecure
+            || ConfiguredNode(path: config, name: name, allowsInsecure: insecure)?.isInsecure == true
         options.programVersion = Self.configuration.version
         let service = try await NodeService(settings: settings, options: options, logger: logger)
         let running = Task { await service.run() }
@@ -117,7 +128,7 @@ struct NodeCommand: AsyncParsableCommand {
     }
 
     private func settings() throws -> NodeSettings {
-        let configured = try ConfiguredNode(path: config, name: name)
+        let configured = try ConfiguredNode(path: config, name: name, allowsInsecure: insecure)
         let name = name ?? configured?.node.id.name ?? ProcessInfo.processInfo.hostName
         guard let node = NodeID(name) else {
             throw ValidationError("--name '\(name)' must be 1 to 64 characters out of a-z A-Z 0-9 . _ -")

@@ -12,7 +12,8 @@ import Vocabulary
 /// Coordinator and gateway in this process, N nodes in processes of their own, all on loopback.
 struct LocalCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "local", abstract: "Runs a whole cluster on this host: coordinator, gateway and N nodes.")
+        commandName: "local", abstract: "Runs a whole cluster on this host: coordinator, gateway and N nodes.",
+        discussion: ProgramEnvironment.help("local"))
 
     @Option(name: [.customShort("m"), .long], help: "GGUF file of the model.")
     var model: String
@@ -62,7 +63,9 @@ struct LocalCommand: AsyncParsableCommand {
                 coordinator: coordinator, texts: [served.model.profile.name: served.text],
                 gatewaySettings: GatewaySettings(host: "127.0.0.1", port: port), logger: logger)
             try await server.run(
-                endedNode: { [processes] in processes.endedDescription },
+                watchNodes: { [processes, logger] in
+                    for note in try processes.restartEnded() { logger.warning("\(note)") }
+                },
                 onReady: { url in
                     print(TopologyTable(topology: await coordinator.topology()).text)
                     print("cluster port: \(coordinator.port)")

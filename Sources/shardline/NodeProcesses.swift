@@ -11,7 +11,16 @@ final class NodeProcesses: Sendable {
     }
 
     private let lifeline = Pipe()
-    private let started = Mutex<[Process]>([])
+    private let nodes = Mutex<[Node]>([])
+
+    private struct Node {
+        var arguments: [String]
+        var process: Process
+        var restartCount = 0
+    }
+
+    /// A node that ended more often than this is broken, not unlucky.
+    private static let restartCountMax = 5
 
     init() {
         // A node that inherited the writing end would keep its siblings alive.
@@ -21,6 +30,29 @@ final class NodeProcesses: Sendable {
 
     /// Starts `shardline-node`, which lies beside this program.
     func start(arguments: [String]) throws {
+        let process = try launch(arguments)
+        nodes.withLock { $0.append(Node(arguments: arguments, process: process)) }
+    }
+
+    /// Starts nodes that have ended once more; gives what happened. Throws when one ends again and again.
+    func restartEnded() throws -> [String] {
+        try nodes.withLock { nodes in
+            var notes: [String] = []
+            for index in nodes.indices where !nodes[index].process.isRunning {
+                let ended = nodes[index].process
+                let what = "the node with process id \(ended.processIdentifier) ended with \(Self.cause(of: ended))"
+                guard nodes[index].restartCount < Self.restartCountMax else {
+                    throw Failure(description: "\(what), for the \(Self.restartCountMax + 1)th time")
+                }
+                nodes[index].restartCount += 1
+                nodes[index].process = try launch(nodes[index].arguments)
+                notes.append("\(what); started again as \(nodes[index].process.processIdentifier)")
+            }
+            return notes
+        }
+    }
+
+    private func launch(_ arguments: [String]) throws -> Process {
         let program = Self.programFolder.appendingPathComponent("shardline-node")
         guard FileManager.default.isExecutableFile(atPath: program.path) else {
             throw Failure(description: "\(program.path) is missing: build the product shardline-node too")
@@ -30,18 +62,17 @@ final class NodeProcesses: Sendable {
         process.arguments = arguments + ["--stop-with-parent"]
         process.standardInput = lifeline.fileHandleForReading
         try process.run()
-        started.withLock { $0.append(process) }
+        return process
     }
 
-    /// Names a process that has ended although it should not have.
-    var endedDescription: String? {
-        guard let process = started.withLock({ $0.first { !$0.isRunning } }) else { return nil }
-        return "the node with process id \(process.processIdentifier) ended with status \(process.terminationStatus)"
+    private static func cause(of process: Process) -> String {
+        let kind = process.terminationReason == .uncaughtSignal ? "signal" : "status"
+        return "\(kind) \(process.terminationStatus)"
     }
 
     /// Asks all to stop, and ends by force those that have not within a few seconds.
     func stop() async {
-        let processes = started.withLock { $0 }
+        let processes = nodes.withLock { $0.map(\.process) }
         for process in processes where process.isRunning { process.terminate() }
         for _ in 0..<50 where processes.contains(where: \.isRunning) {
             try? await Task.sleep(for: .milliseconds(100))

@@ -2,22 +2,54 @@ import ArgumentParser
 import ConfigurationFile
 import Foundation
 
-/// What all programs do alike: flags from the environment, and the exit status that says what kind of error it was.
+/// Flags from the environment, and the exit status that says what kind of error it was: 64 usage, 78 a bad file or
+/// setting, 1 the rest.
 enum ProgramEnvironment {
+    /// The flags of each subcommand, which are also what its environment may set.
+    static let twins: [String: EnvironmentDefaults] = [
+        "local": EnvironmentDefaults(
+            serving + [
+                .option("model", short: "m"), .option("nodes"), .option("threads", short: "t"), .option("port"),
+                .option("cluster-port"), .option("served-model-name"),
+            ]),
+        "serve": EnvironmentDefaults(serving + [.option("config"), .toggle("insecure")]),
+        "topology": EnvironmentDefaults([.option("coordinator"), .toggle("json"), .toggle("insecure")]),
+        "chat": EnvironmentDefaults(asking + [.option("system")]),
+        "generate": EnvironmentDefaults(asking + [.toggle("chat"), .toggle("timings")]),
+    ]
+
+    private static let serving: [EnvironmentDefaults.Flag] = [
+        .option("ctx-size", short: "c"), .option("max-num-seqs"), .option("step-rows"), .option("kv-cache-tokens"),
+        .option("instruction-set"), .option("log-level"),
+    ]
+
+    private static let asking: [EnvironmentDefaults.Flag] = [
+        .option("url"), .option("served-model-name"), .option("max-tokens"), .option("temperature"), .option("seed"),
+    ]
+
+    /// For the end of a subcommand's help.
+    static func help(_ subcommand: String) -> String { twins[subcommand]?.helpText ?? "" }
+
     static func run(_ program: any AsyncParsableCommand.Type) async -> Never {
         do {
-            var command = try program.parseAsRoot(Array(CommandLine.arguments.dropFirst()))
+            var arguments = Array(CommandLine.arguments.dropFirst())
+            if let name = arguments.first, let twins = twins[name] {
+                arguments = try twins.merge(into: arguments, environment: ProcessInfo.processInfo.environment)
+            }
+            var command = try program.parseAsRoot(arguments)
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
                 try command.run()
             }
             Foundation.exit(0)
+        } catch let error as EnvironmentDefaults.Failure {
+            fail(error, status: 64)
         } catch let error as BadConfiguration {
             fail(error, status: 78)
         } catch let error as ConfigurationError {
             fail(error, status: 78)
-        } catch where program.exitCode(for: error) == .validationFailure || program.exitCode(for: error) == .success {
+        } catch where program.exitCode(for: error) != .failure {
             program.exit(withError: error)
         } catch {
             fail(error, status: 1)

@@ -13,7 +13,8 @@ import Vocabulary
 /// Coordinator and gateway of a cluster whose nodes run elsewhere.
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "serve", abstract: "Runs the coordinator and the HTTP API of a configured cluster.")
+        commandName: "serve", abstract: "Runs the coordinator and the HTTP API of a configured cluster.",
+        discussion: ProgramEnvironment.help("serve"))
 
     @Option(name: .long, help: "Cluster configuration (see cluster-configs/).")
     var config: String
@@ -26,7 +27,7 @@ struct ServeCommand: AsyncParsableCommand {
     func validate() throws { try serving.validateLimits() }
 
     func run() async throws {
-        let cluster = try ClusterConfiguration.load(path: config)
+        let cluster = try ClusterConfiguration.load(path: config, allowsInsecure: insecure)
         let logger = try serving.bootstrapLogging(label: "shardline")
         let served = try cluster.models.map { try ServedModelFile(path: $0.path, name: $0.name) }
         var settings = serving.coordinatorSettings

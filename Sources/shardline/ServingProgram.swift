@@ -15,10 +15,10 @@ struct ServingProgram {
     let logger: Logger
 
     /// - Parameters:
-    ///   - endedNode: names a node process that ended although it should not have; serving then ends.
+    ///   - watchNodes: called now and then; serving ends with what it throws.
     ///   - onReady: called once with the API's URL, when every model is served.
     func run(
-        endedNode: @escaping @Sendable () -> String? = { nil },
+        watchNodes: @escaping @Sendable () throws -> Void = {},
         onReady: @escaping @Sendable (String) async -> Void
     ) async throws {
         let (ports, portContinuation) = AsyncStream<Int>.makeStream()
@@ -27,7 +27,7 @@ struct ServingProgram {
             logger: logger, onBound: { portContinuation.yield($0) })
         let host = gatewaySettings.host
         let watcher = Watcher(
-            coordinator: coordinator, endedNode: endedNode,
+            coordinator: coordinator, watchNodes: watchNodes,
             announce: {
                 var iterator = ports.makeAsyncIterator()
                 if let port = await iterator.next() { await onReady("http://\(host):\(port)") }
@@ -42,17 +42,17 @@ struct ServingProgram {
     }
 }
 
-/// Says when the cluster is ready, and ends it when a node process is gone.
+/// Says when the cluster is ready, and looks after its node processes.
 private struct Watcher: Service {
     let coordinator: CoordinatorService
-    let endedNode: @Sendable () -> String?
+    let watchNodes: @Sendable () throws -> Void
     let announce: @Sendable () async -> Void
 
     func run() async throws {
         try await cancelWhenGracefulShutdown {
             var isAnnounced = false
             while !Task.isCancelled {
-                if let description = endedNode() { throw ServingFailure(description: description) }
+                try watchNodes()
                 if !isAnnounced, await coordinator.unreadyReason() == nil {
                     isAnnounced = true
                     await announce()
@@ -61,8 +61,4 @@ private struct Watcher: Service {
             }
         }
     }
-}
-
-struct ServingFailure: Error, CustomStringConvertible {
-    let description: String
 }

@@ -6,7 +6,9 @@ struct ShardlineCommand: AsyncParsableCommand {
         commandName: "shardline",
         abstract: "Serves large language models on a cluster of ordinary machines.",
         version: ProgramVersion.text,
-        subcommands: [LocalCommand.self, ServeCommand.self, TopologyCommand.self])
+        subcommands: [
+            LocalCommand.self, ServeCommand.self, TopologyCommand.self, ChatCommand.self, GenerateCommand.self,
+        ])
 
     static func main() async {
         await ProgramEnvironment.run(ShardlineCommand.self)

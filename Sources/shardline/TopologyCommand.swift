@@ -7,7 +7,8 @@ import Transport
 /// Shows nodes and placement of a running cluster.
 struct TopologyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "topology", abstract: "Shows the nodes of a running cluster and which layers they hold.")
+        commandName: "topology", abstract: "Shows the nodes of a running cluster and which layers they hold.",
+        discussion: ProgramEnvironment.help("topology"))
 
     @Option(name: .long, help: "HOST:PORT of the coordinator.")
     var coordinator = "127.0.0.1:7400"

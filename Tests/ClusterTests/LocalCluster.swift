@@ -65,7 +65,7 @@ final class LocalCluster {
         body["seed"] = seed
         let (status, json) = try await post("/v1/completions", body)
         let choices = json["choices"] as? [[String: Any]]
-        let choice = try #require(choices?.first, "status \(status): \(json)")
+        guard let choice = choices?.first else { throw NotReady(description: "status \(status): \(json)") }
         // Log-probabilities too: the same text can hide other numbers.
         let scores = (choice["logprobs"] as? [String: Any])?["content"] as? [[String: Any]] ?? []
         let logprobs = scores.compactMap { $0["logprob"] as? Double }

@@ -2,10 +2,12 @@ import ConfigurationFile
 import Testing
 
 @Suite struct ValueTests {
-    @Test(arguments: [
-        ("0", 0), ("4096", 4096), ("1b", 1), ("8GiB", 8 << 30), ("8 gib", 8 << 30), ("1.5KiB", 1536), ("2MB", 2_000_000),
-        ("1TB", 1_000_000_000_000), ("0.5TiB", 1 << 39), ("9223372036854775807", UInt64(Int64.max)),
-    ] as [(String, UInt64)])
+    @Test(
+        arguments: [
+            ("0", 0), ("4096", 4096), ("1b", 1), ("8GiB", 8 << 30), ("8 gib", 8 << 30), ("1.5KiB", 1536),
+            ("2MB", 2_000_000),
+            ("1TB", 1_000_000_000_000), ("0.5TiB", 1 << 39), ("9223372036854775807", UInt64(Int64.max)),
+        ] as [(String, UInt64)])
     func readsSizes(text: String, byteCount: UInt64) {
         #expect(ByteSize.parse(text) == byteCount)
     }
@@ -18,9 +20,10 @@ import Testing
         #expect(ByteSize.parse(text) == nil)
     }
 
-    @Test(arguments: [
-        (0, "0 bytes"), (1023, "1023 bytes"), (1024, "1 KiB"), (1536, "1.5 KiB"), (8 << 30, "8 GiB"),
-    ] as [(UInt64, String)])
+    @Test(
+        arguments: [
+            (0, "0 bytes"), (1023, "1023 bytes"), (1024, "1 KiB"), (1536, "1.5 KiB"), (8 << 30, "8 GiB"),
+        ] as [(UInt64, String)])
     func writesSizes(byteCount: UInt64, text: String) {
         #expect(ByteSize.text(byteCount) == text)
     }

@@ -53,7 +53,7 @@ public final class CoordinatorService: GenerationService {
         admin = system.withObject(WellKnownObject.admin) { [system] in Admin(shell: shell, actorSystem: system) }
         hook.set { event in
             if case .lost(let peer, let reason) = event {
-                Task { await shell.peerLost(peer, reason: reason) }
+                shell.onLoop { $0.peerLost(peer, reason: reason) }
             }
         }
         self.port = try system.listen(host: host, port: port)

@@ -49,6 +49,11 @@ actor CoordinatorShell {
         handle(.nodeLost(peer.node, peer.incarnation, reason: reason))
     }
 
+    /// Runs `body` at once: only for callers on the loop. A peer's loss so stays before what it says next.
+    nonisolated func onLoop(_ body: @Sendable (isolated CoordinatorShell) -> Void) {
+        assumeIsolated { body($0) }
+    }
+
     // MARK: Generations
 
     func generate(_ request: GenerationRequest) -> AsyncStream<GenerationEvent> {

@@ -77,9 +77,9 @@ public final class NodeService: Sendable {
         hook.set { event in
             guard case .lost(let peer, let reason) = event else { return }
             if peer.role == .coordinator { continuation.yield(reason) }
-            Task {
-                await shell.handle(
-                    peer.role == .coordinator ? .coordinatorLost : .peerLost(peer.node, reason: reason))
+            // At once and on the loop, where peers are lost: so it stays before what comes from them next.
+            shell.assumeIsolated {
+                _ = $0.handle(peer.role == .coordinator ? .coordinatorLost : .peerLost(peer.node, reason: reason))
             }
         }
         port = try system.listen(host: settings.host, port: settings.port)

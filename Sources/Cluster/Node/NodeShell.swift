@@ -57,23 +57,24 @@ actor NodeShell {
 
     // MARK: Events
 
-    /// Gives the reason when the core refuses the event.
+    /// Gives the reason when the core refuses the event. `taken` runs when it does not, before its commands.
     @discardableResult
-    func handle(_ event: NodeEvent) -> String? {
+    func handle(_ event: NodeEvent, taken: () -> Void = {}) -> String? {
+        let commands = core.handle(event, at: EventLoop.now)
         var refusal: String?
-        for command in core.handle(event, at: EventLoop.now) {
-            if case .refuse(let reason) = command { refusal = reason }
-            execute(command)
-        }
+        for case .refuse(let reason) in commands { refusal = reason }
+        if refusal == nil { taken() }
+        for command in commands { execute(command) }
         return refusal
     }
 
     /// - Parameter input: hidden states f32 [rows][hidden size] of the stage before; nil for the first stage.
     func stepArrived(_ step: Step, term: Term, from sender: NodeID, input: BufferSlice?) {
-        let key = StepKey(step.pipeline, step.epoch, step.number)
-        inputs[key] = input
-        if let reason = handle(.stepArrived(step, term, from: sender)) {
-            inputs[key] = nil
+        // A refused step may be a second copy of one that waits: what is kept for that one stays.
+        let reason = handle(.stepArrived(step, term, from: sender)) {
+            inputs[StepKey(step.pipeline, step.epoch, step.number)] = input
+        }
+        if let reason {
             logger.info("refused step \(step.number) of epoch \(step.epoch) from \(sender): \(reason)")
         }
     }

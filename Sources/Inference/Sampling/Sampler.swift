@@ -74,12 +74,13 @@ package struct Sampler {
 
     /// Fills the weights in order of id, those below `least` with 0, and gives their sum.
     private func weighAll(largest: Float, least: Float) -> Double {
+        let weights = scratch.weights
+        for token in 0..<count { weights[token] = (logits[token] - largest) / sampling.temperature }
+        for token in 0..<count { weights[token] = Numerics.exp(weights[token]) }
         var total = 0.0
         for token in 0..<count {
-            let weight = weight(logits[token], largest: largest)
-            let kept = weight >= least ? weight : 0
-            scratch.weights[token] = kept
-            total += Double(kept)
+            if !(weights[token] >= least) { weights[token] = 0 }
+            total += Double(weights[token])
         }
         return total
     }

@@ -4,6 +4,7 @@ package import Vocabulary
 extension CoordinatorCore {
     package struct PipelineAudit: Sendable {
         package var pipeline: PipelineID
+        package var epoch: Epoch
         package var isRunning: Bool
         package var blockCount: Int
         /// Free, or waiting for a step in flight.
@@ -24,7 +25,8 @@ extension CoordinatorCore {
     package var audits: [PipelineAudit] {
         pipelines.map { pipeline in
             PipelineAudit(
-                pipeline: pipeline.id, isRunning: pipeline.isRunning, blockCount: pipeline.pool.blockCount,
+                pipeline: pipeline.id, epoch: pipeline.epoch, isRunning: pipeline.isRunning,
+                blockCount: pipeline.pool.blockCount,
                 unheldBlocks: pipeline.pool.unheldBlocks,
                 heldBlocks: pipeline.running.map { pipeline.sequences[$0]?.blocks ?? [] },
                 stepsInFlight: pipeline.inFlight.count, stepsInFlightMax: pipeline.stepsInFlightMax,

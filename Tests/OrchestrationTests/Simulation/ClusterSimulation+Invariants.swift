@@ -40,7 +40,7 @@ extension ClusterSimulation {
         for audit in coordinator.audits where audit.isRunning {
             if audit.unheldBlocks.count != audit.blockCount { report("blocks are held by nobody") }
             if audit.requestCount != 0 || audit.pendingRowCount != 0 { report("something is left: \(audit)") }
-            if stepsInFlight[audit.pipeline]?.sequenceCount ?? 0 != audit.endedToTellCount {
+            if stepsInFlight[audit.pipeline]?.sequenceCount(in: audit.epoch) ?? 0 != audit.endedToTellCount {
                 report("the stages know sequences that they will not be told to forget")
             }
         }

@@ -33,6 +33,7 @@ extension ClusterSimulation {
         for command in nodes[index].core.handle(event, at: now) { execute(command, on: index) }
         if case .coordinatorLost = event {
             // The old connection is done with before there is a new one.
+            nodes[index].isRegistered = false
             schedule.add(.nodeRegisters(index), at: later(3_001...60_000))
         }
     }

@@ -8,7 +8,7 @@ struct StepsInFlight {
     private var usedBlocks: [(number: StepNumber, blocks: Set<BlockID>)] = []
 
     /// Those that stages keep something of.
-    var sequenceCount: Int { lists.count }
+    func sequenceCount(in epoch: Epoch) -> Int { epoch == self.epoch ? lists.count : 0 }
 
     mutating func finish(_ result: StepResult) {
         guard result.epoch == epoch else { return }

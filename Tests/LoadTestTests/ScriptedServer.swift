@@ -1,0 +1,1 @@
+../OpenAIClientTests/ScriptedServer.swift
