@@ -87,9 +87,7 @@ struct ConnectionTests {
         await b.end()
     }
 
-    @Test(
-        .disabled("fails: the lanes of the two lives are not told apart in time; a defect of Transport that is to be fixed")
-    ) func aNewIncarnationTakesTheOldOnesPlace() async throws {
+    @Test func aNewIncarnationTakesTheOldOnesPlace() async throws {
         let b = try await TestProcess("b")
         let port = try b.listen()
         let old = try await RawPeer("raw", port: port, incarnation: 1)
@@ -101,9 +99,7 @@ struct ConnectionTests {
         await b.end()
     }
 
-    @Test(
-        .disabled("fails: the lanes of the two lives are not told apart in time; a defect of Transport that is to be fixed")
-    ) func theSameIncarnationAgainIsRefused() async throws {
+    @Test func theSameIncarnationAgainIsRefused() async throws {
         let b = try await TestProcess("b")
         let port = try b.listen()
         let first = try await RawPeer("raw", port: port)

@@ -1,5 +1,6 @@
 import Glibc
 import Memory
+import Synchronization
 import Testing
 import Transport
 import Vocabulary
@@ -135,6 +136,10 @@ struct RawPeer: Sendable {
     var control: RawLane { lanes[0] }
     var activations: RawLane { lanes[1] }
 
+    /// An optimised build lets a local variable go after its last use, and with it would go lanes that a test still
+    /// counts on: so they stay open until the tests end, or until they are hung up.
+    private static let kept = Mutex<[RawLane]>([])
+
     init(_ name: String, port: Int, incarnation: UInt64 = 77) async throws {
         node = try #require(NodeID(name))
         self.incarnation = incarnation
@@ -149,6 +154,7 @@ struct RawPeer: Sendable {
             try #require(welcome.header.kind == .welcome)
             lanes.append(raw)
         }
+        Self.kept.withLock { [lanes] in $0 += lanes }
         self.lanes = lanes
     }
 
