@@ -72,7 +72,6 @@ struct NodeCommand: AsyncParsableCommand {
     var stopWithParent = false
 
     func validate() throws {
-        _ = try settings()
         guard Logger.Level(rawValue: logLevel) != nil else {
             throw ValidationError("--log-level must be trace, debug, info, notice, warning, error or critical")
         }

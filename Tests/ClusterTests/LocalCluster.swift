@@ -72,6 +72,21 @@ final class LocalCluster {
         return "\(choice["text"] as? String ?? "") \(logprobs)"
     }
 
+    /// The text of a sampled chat answer.
+    func chat(_ question: String, seed: Int) async throws -> String {
+        let (status, json) = try await post(
+            "/v1/chat/completions",
+            [
+                "model": "test", "messages": [["role": "user", "content": question]], "max_tokens": 24,
+                "temperature": 0.9, "top_p": 0.95, "seed": seed, "logprobs": true,
+            ])
+        guard let choice = (json["choices"] as? [[String: Any]])?.first,
+            let text = (choice["message"] as? [String: Any])?["content"] as? String,
+            let scores = (choice["logprobs"] as? [String: Any])?["content"] as? [[String: Any]]
+        else { throw NotReady(description: "status \(status): \(json)") }
+        return "\(text) \(scores.compactMap { $0["logprob"] as? Double })"
+    }
+
     /// One interrupt, as Ctrl-C sends it.
     func stop() -> Int32 {
         process.interrupt()

@@ -20,13 +20,13 @@ struct LocalClusterTests {
         defer { _ = cluster.stop() }
         var alone: [String] = []
         for seed in 1...8 {
-            alone.append(try await cluster.complete("Once upon a time, number \(seed)", tokenCount: 16, seed: seed))
+            alone.append(try await cluster.chat("Tell me about the number \(seed).", seed: seed))
         }
         let together = try await withThrowingTaskGroup(of: (Int, String).self) { group in
             for seed in 1...8 {
                 nonisolated(unsafe) let cluster = cluster
                 group.addTask {
-                    (seed, try await cluster.complete("Once upon a time, number \(seed)", tokenCount: 16, seed: seed))
+                    (seed, try await cluster.chat("Tell me about the number \(seed).", seed: seed))
                 }
             }
             var texts = [String](repeating: "", count: 8)

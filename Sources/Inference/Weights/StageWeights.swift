@@ -55,6 +55,8 @@ public final class StageWeights: Sendable {
                 .invalidStage, "layers \(units.layers) are not layers of \(description.name), which has "
                     + "\(description.layerCount)")
         }
+        // Stages must not share memory: each is freed alone.
+        defer { context.finishPacking() }
         var loader = WeightLoader(
             file: file, context: context, placement: placement,
             totalByteCount: fileByteCount(file, description, units), progress: progress)
