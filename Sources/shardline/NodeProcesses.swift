@@ -60,6 +60,8 @@ final class NodeProcesses: Sendable {
         let process = Process()
         process.executableURL = program
         process.arguments = arguments + ["--stop-with-parent"]
+        // What the environment says is meant for this program: its port is not a node's.
+        process.environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("SHARDLINE_") }
         process.standardInput = lifeline.fileHandleForReading
         try process.run()
         return process

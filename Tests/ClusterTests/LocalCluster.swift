@@ -19,8 +19,11 @@ final class LocalCluster {
     init(nodeCount: Int, arguments: [String] = []) throws {
         process.executableURL = URL(fileURLWithPath: "\(Self.programFolder ?? "")/shardline")
         process.arguments =
-            ["local", "--model", Self.model ?? "", "--nodes", "\(nodeCount)", "--threads", "1", "--port", "0"]
+            ["local", "--model", Self.model ?? "", "--nodes", "\(nodeCount)", "--threads", "1"]
             + ["--served-model-name", "test", "--log-level", "error"] + arguments
+        // Twins of flags are this program's alone: its nodes must not take its port.
+        process.environment = ProcessInfo.processInfo.environment.merging(
+            ["SHARDLINE_PORT": "\(Int.random(in: 20_000..<30_000))"], uniquingKeysWith: { $1 })
         process.standardOutput = output
         try process.run()
         var text = ""
