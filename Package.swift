@@ -24,7 +24,6 @@ let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swi
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
-let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
@@ -65,7 +64,7 @@ let package = Package(
     targets: [
         // Row 7
         program("shardline", ["Cluster", "Gateway", "ConfigurationFile", "OpenAIClient", "Orchestration", "Models", "Telemetry",
-            "Tensors", "Transport", "Vocabulary", argumentParser, logging, lifecycle, unixSignals]),
+            "Tensors", "Transport", "Vocabulary", argumentParser, logging, lifecycle]),
         program("shardline-node", ["Cluster", "ConfigurationFile", "Memory", "Telemetry", "Tensors", "Transport", "Vocabulary",
             argumentParser, logging]),
         program("shardline-load", ["LoadTest", "OpenAIClient", "ConfigurationFile", "Telemetry", argumentParser]),

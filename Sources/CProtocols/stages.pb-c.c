@@ -463,7 +463,7 @@ const ProtobufCMessageDescriptor shardline__v1__peer_address__descriptor =
   (ProtobufCMessageInit) shardline__v1__peer_address__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor shardline__v1__prepare_stage__field_descriptors[9] =
+static const ProtobufCFieldDescriptor shardline__v1__prepare_stage__field_descriptors[10] =
 {
   {
     "pipeline",
@@ -573,6 +573,18 @@ static const ProtobufCFieldDescriptor shardline__v1__prepare_stage__field_descri
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "previous",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Shardline__V1__PrepareStage, previous),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned shardline__v1__prepare_stage__field_indices_by_name[] = {
   6,   /* field[6] = block_count */
@@ -580,6 +592,7 @@ static const unsigned shardline__v1__prepare_stage__field_indices_by_name[] = {
   4,   /* field[4] = model_fingerprint */
   8,   /* field[8] = next */
   0,   /* field[0] = pipeline */
+  9,   /* field[9] = previous */
   7,   /* field[7] = row_count_max */
   2,   /* field[2] = stage_count */
   1,   /* field[1] = stage_index */
@@ -588,7 +601,7 @@ static const unsigned shardline__v1__prepare_stage__field_indices_by_name[] = {
 static const ProtobufCIntRange shardline__v1__prepare_stage__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor shardline__v1__prepare_stage__descriptor =
 {
@@ -598,7 +611,7 @@ const ProtobufCMessageDescriptor shardline__v1__prepare_stage__descriptor =
   "Shardline__V1__PrepareStage",
   "shardline.v1",
   sizeof(Shardline__V1__PrepareStage),
-  9,
+  10,
   shardline__v1__prepare_stage__field_descriptors,
   shardline__v1__prepare_stage__field_indices_by_name,
   1,  shardline__v1__prepare_stage__number_ranges,

@@ -19,7 +19,7 @@ enum EndpointName: String, CaseIterable, ExpressibleByArgument {
 
 struct LoadCommand: AsyncParsableCommand {
     static let twins = EnvironmentDefaults([
-        .option("base-url"), .option("model", short: "m"), .option("api-key"), .option("endpoint"),
+        .option("base-url"), .option("api-key"), .option("endpoint"),
         .option("num-prompts"), .option("max-concurrency"), .option("request-rate"), .option("prompt"),
         .option("random-input-len"), .option("random-output-len"), .option("random-vocab-size"),
         .toggle("ignore-eos"), .option("temperature"), .option("seed"), .option("json"),
@@ -38,6 +38,7 @@ struct LoadCommand: AsyncParsableCommand {
     @Option(help: "The server, with or without /v1 at the end.")
     var baseUrl = "http://127.0.0.1:8080"
 
+    // Without a twin: SHARDLINE_MODEL is a file's path to the other programs.
     @Option(name: [.long, .customShort("m")], help: "The model to ask for (default: the first the server lists).")
     var model: String?
 

@@ -7,6 +7,7 @@ struct ConfiguredNode {
     let coordinator: String
     let modelFiles: [String]
     let isInsecure: Bool
+    let logLevel: String
 
     /// Nil without a file. Without a name the file must list a single node.
     init?(path: String?, name: String?, allowsInsecure: Bool) throws {
@@ -25,5 +26,6 @@ struct ConfiguredNode {
         coordinator = "\(configuration.coordinator.host):\(configuration.coordinator.port)"
         modelFiles = configuration.models.map { $0.path(on: node) }
         isInsecure = configuration.isInsecure
+        logLevel = configuration.logging.level
     }
 }

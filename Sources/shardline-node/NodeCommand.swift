@@ -21,7 +21,7 @@ struct NodeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "shardline-node",
         abstract: "Holds a share of a model's layers and computes them for a coordinator.",
-        discussion: twins.helpText, version: "0.1.0")
+        discussion: twins.helpText, version: ProgramVersion.text)
 
     @Option(name: .long, help: "Cluster configuration that lists this node.")
     var config: String?
@@ -66,14 +66,14 @@ struct NodeCommand: AsyncParsableCommand {
     var insecure = false
 
     @Option(name: .long, help: "trace, debug, info, notice, warning, error or critical.")
-    var logLevel = "info"
+    var logLevel: String?
 
     @Flag(name: .long, help: .hidden)
     var stopWithParent = false
 
     func validate() throws {
-        guard Logger.Level(rawValue: logLevel) != nil else {
-            throw ValidationError("--log-level must be trace, debug, info, notice, warning, error or critical")
+        if let logLevel, Telemetry.level(named: logLevel) == nil {
+            throw ValidationError("--log-level must be one of \(Telemetry.levelNames.joined(separator: ", "))")
         }
     }
 
@@ -100,13 +100,14 @@ struct NodeCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        Telemetry.bootstrap(level: Logger.Level(rawValue: logLevel) ?? .info)
-        let settings = try settings()
+        let configured = try ConfiguredNode(path: config, name: name, allowsInsecure: insecure)
+        let level = logLevel ?? configured?.logLevel ?? "info"
+        Telemetry.bootstrap(level: Telemetry.level(named: level) ?? .info)
+        let settings = try settings(configured)
         let logger = Logger(label: settings.node.name)
         var options = TransportOptions()
-        options.allowsNonLoopback = try insecure
-            || ConfiguredNode(path: config, name: name, allowsInsecure: insecure)?.isInsecure == true
-        options.programVersion = Self.configuration.version
+        options.allowsNonLoopback = insecure || configured?.isInsecure == true
+        options.programVersion = ProgramVersion.text
         let service = try await NodeService(settings: settings, options: options, logger: logger)
         let running = Task { await service.run() }
         StopSignals.watch(ignoresInterrupt: stopWithParent) { running.cancel() }
@@ -126,8 +127,7 @@ struct NodeCommand: AsyncParsableCommand {
         thread.start()
     }
 
-    private func settings() throws -> NodeSettings {
-        let configured = try ConfiguredNode(path: config, name: name, allowsInsecure: insecure)
+    private func settings(_ configured: ConfiguredNode?) throws -> NodeSettings {
         let name = name ?? configured?.node.id.name ?? ProcessInfo.processInfo.hostName
         guard let node = NodeID(name) else {
             throw ValidationError("--name '\(name)' must be 1 to 64 characters out of a-z A-Z 0-9 . _ -")
@@ -135,9 +135,9 @@ struct NodeCommand: AsyncParsableCommand {
         guard let join = join ?? configured?.coordinator else {
             throw ValidationError("give --config FILE, or --join HOST:PORT")
         }
-        guard let colon = join.lastIndex(of: ":"), let coordinatorPort = Int(join[join.index(after: colon)...]),
-            (1...65535).contains(coordinatorPort), colon > join.startIndex
-        else { throw ValidationError("--join must be HOST:PORT, not '\(join)'") }
+        guard let coordinator = HostAndPort(join) else {
+            throw ValidationError("--join must be HOST:PORT, not '\(join)'")
+        }
         let cores = ProcessInfo.processInfo.activeProcessorCount
         let threadCount = threads ?? configured?.node.threadCount ?? cores
         guard (1...ComputeContext.threadCountMax).contains(threadCount) else {
@@ -146,19 +146,24 @@ struct NodeCommand: AsyncParsableCommand {
         let port = port ?? configured?.node.port ?? 0
         guard (0...65535).contains(port) else { throw ValidationError("--port must be 0 to 65535, not \(port)") }
         guard memoryShare >= 1 else { throw ValidationError("--memory-share must be at least 1") }
+        let memoryBytes = memory.flatMap(ByteSize.parse)
+        if let memory, memoryBytes == nil {
+            throw ValidationError("--memory must be a size as in 8GiB, not '\(memory)'")
+        }
+        let processors = cpus.flatMap(CPUList.parse)
+        if let cpus, processors == nil { throw ValidationError("--cpus must be as in 0-3,8, not '\(cpus)'") }
         let bytes =
-            try memory.map(Self.byteCount) ?? configured?.node.memoryLimitBytes
-            ?? NumaTopology.availableMemoryBytes / UInt64(memoryShare)
+            memoryBytes ?? configured?.node.memoryLimitBytes ?? NumaTopology.availableMemoryBytes / UInt64(memoryShare)
         var settings = NodeSettings(
-            node: node, coordinatorHost: String(join[..<colon]), coordinatorPort: coordinatorPort,
+            node: node, coordinatorHost: coordinator.host, coordinatorPort: coordinator.port,
             threadCount: threadCount, memoryLimitBytes: bytes)
         settings.host = host ?? configured?.node.host ?? "127.0.0.1"
         settings.port = port
-        settings.cpus = try cpus.map(Self.processors) ?? configured?.node.cpus
+        settings.cpus = processors ?? configured?.node.cpus
         settings.numaNode = numaNode ?? configured?.node.numaNode
         settings.modelFiles = model + (configured?.modelFiles ?? [])
         settings.modelFolders = modelDirectory
-        settings.version = Self.configuration.version
+        settings.version = ProgramVersion.text
         if let instructionSet {
             guard let set = InstructionSet(rawValue: instructionSet), InstructionSet.available.contains(set) else {
                 let known = InstructionSet.available.map(\.rawValue).joined(separator: ", ")
@@ -167,29 +172,5 @@ struct NodeCommand: AsyncParsableCommand {
             settings.instructionSet = set
         }
         return settings
-    }
-
-    private static func processors(_ text: String) throws -> [Int] {
-        let failure = ValidationError("--cpus must be as in 0-3,8, not '\(text)'")
-        return try text.split(separator: ",", omittingEmptySubsequences: false).flatMap { part -> [Int] in
-            let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
-            guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1], first >= 0,
-                first <= last, last < 4096
-            else { throw failure }
-            return Array(first...last)
-        }
-    }
-
-    private static func byteCount(_ text: String) throws -> UInt64 {
-        let units: [(String, UInt64)] = [
-            ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("", 1),
-        ]
-        for (suffix, factor) in units where text.hasSuffix(suffix) {
-            guard let number = Double(text.dropLast(suffix.count)), number > 0,
-                number * Double(factor) < Double(UInt64.max)
-            else { break }
-            return UInt64(number * Double(factor))
-        }
-        throw ValidationError("--memory must be a size as in 8GiB, not '\(text)'")
     }
 }

@@ -5,7 +5,6 @@ import Gateway
 import Logging
 import Models
 import Orchestration
-import ServiceLifecycle
 import Transport
 import Vocabulary
 
@@ -47,10 +46,11 @@ struct LocalCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let logger = try serving.bootstrapLogging(label: "shardline")
+        let logger = serving.bootstrapLogging(label: "shardline")
         let served = try ServedModelFile(path: model, name: servedModelName)
-        var settings = serving.coordinatorSettings
+        var settings = CoordinatorSettings()
         settings.nodeCountMin = nodes
+        serving.apply(to: &settings)
         let coordinator = try await CoordinatorService(
             host: "127.0.0.1", port: clusterPort, models: [served.model], settings: settings,
             options: TransportOptions(), logger: logger)
@@ -86,7 +86,7 @@ struct LocalCommand: AsyncParsableCommand {
         var arguments = [
             "--join", "127.0.0.1:\(clusterPort)", "--name", "node-\(index)", "--model", model,
             "--threads", "\(threads ?? max(1, cores / nodes))", "--memory-share", "\(nodes)",
-            "--log-level", serving.logLevel,
+            "--log-level", serving.logLevel ?? "info",
         ]
         if let set = serving.instructionSet { arguments += ["--instruction-set", set] }
         return arguments

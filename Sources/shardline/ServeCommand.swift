@@ -28,17 +28,12 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let cluster = try ClusterConfiguration.load(path: config, allowsInsecure: insecure)
-        let logger = try serving.bootstrapLogging(label: "shardline")
-        let served = try cluster.models.map { try ServedModelFile(path: $0.path, name: $0.name) }
-        var settings = serving.coordinatorSettings
-        settings.nodeCountMin = cluster.minimumNodeCount
-        settings.stepRowCountMax = cluster.batching.stepRowCountMax
-        settings.waitingRequestCountMax = cluster.batching.waitingRequestCountMax
-        if let model = cluster.models.first {
-            settings.contextTokenCountMax = serving.ctxSize ?? model.contextLength
-            settings.kvTokenCountMax = serving.kvCacheTokens ?? model.kvCacheTokenCount
-            settings.runningSequenceCountMax = model.sequenceCountMax ?? serving.maxNumSeqs
+        let logger = serving.bootstrapLogging(label: "shardline", configured: cluster.logging.level)
+        if let folder = cluster.coordinator.dataDirectory {
+            logger.warning("nothing is kept in the data_directory \(folder) yet: requests do not outlive this process")
         }
+        let settings = try settings(cluster)
+        let served = try cluster.models.map { try ServedModelFile(path: $0.path, name: $0.name) }
         var options = TransportOptions()
         options.allowsNonLoopback = insecure || cluster.isInsecure
         options.programVersion = ProgramVersion.text
@@ -57,5 +52,26 @@ struct ServeCommand: AsyncParsableCommand {
             fflush(nil)
         })
         await coordinator.shutdown()
+    }
+
+    /// The file's limits, with the command line's over them. The coordinator has one set for all models.
+    private func settings(_ cluster: ClusterConfiguration) throws -> CoordinatorSettings {
+        var settings = CoordinatorSettings()
+        settings.nodeCountMin = cluster.minimumNodeCount
+        settings.stepRowCountMax = cluster.batching.stepRowCountMax
+        settings.waitingRequestCountMax = cluster.batching.waitingRequestCountMax
+        let limits = Set(cluster.models.map { [$0.contextLength, $0.kvCacheTokenCount, $0.sequenceCountMax] })
+        guard limits.count <= 1 else {
+            throw BadConfiguration(
+                "\(config): models: context_length, kv_cache_tokens and max_num_seqs must be the same for all models; "
+                    + "limits of each model are not supported yet")
+        }
+        if let model = cluster.models.first {
+            settings.contextTokenCountMax = model.contextLength
+            settings.kvTokenCountMax = model.kvCacheTokenCount
+            settings.runningSequenceCountMax = model.sequenceCountMax ?? settings.runningSequenceCountMax
+        }
+        serving.apply(to: &settings)
+        return settings
     }
 }

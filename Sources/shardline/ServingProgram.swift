@@ -4,7 +4,7 @@ import Gateway
 import Logging
 import Models
 import ServiceLifecycle
-import UnixSignals
+import Telemetry
 import Vocabulary
 
 /// Runs the gateway over a coordinator until a signal comes; the first drains, the second ends at once.
@@ -24,10 +24,11 @@ struct ServingProgram {
         let (ports, portContinuation) = AsyncStream<Int>.makeStream()
         let gateway = Gateway(
             settings: gatewaySettings, service: coordinator, texts: texts, version: ProgramVersion.text,
-            logger: logger, onBound: { portContinuation.yield($0) })
+            logger: logger, metricsText: { Telemetry.metrics.prometheusText() },
+            onBound: { portContinuation.yield($0) })
         let host = gatewaySettings.host
         let watcher = Watcher(
-            coordinator: coordinator, watchNodes: watchNodes,
+            coordinator: coordinator, logger: logger, watchNodes: watchNodes,
             announce: {
                 var iterator = ports.makeAsyncIterator()
                 if let port = await iterator.next() { await onReady("http://\(host):\(port)") }
@@ -37,19 +38,24 @@ struct ServingProgram {
                 services: [
                     .init(service: gateway), .init(service: watcher, successTerminationBehavior: .ignore),
                 ],
-                gracefulShutdownSignals: [.sigint, .sigterm], logger: logger))
+                logger: logger))
+        StopSignals.watch { Task { await group.triggerGracefulShutdown() } }
         try await group.run()
     }
 }
 
-/// Says when the cluster is ready, and looks after its node processes.
+/// Says when the cluster is ready and how busy it is, and looks after its node processes.
 private struct Watcher: Service {
     let coordinator: CoordinatorService
+    let logger: Logger
     let watchNodes: @Sendable () throws -> Void
     let announce: @Sendable () async -> Void
 
     func run() async throws {
         try await cancelWhenGracefulShutdown {
+            let clock = ContinuousClock()
+            let start = clock.now
+            var throughput = ThroughputLog()
             var isAnnounced = false
             while !Task.isCancelled {
                 try watchNodes()
@@ -57,8 +63,21 @@ private struct Watcher: Service {
                     isAnnounced = true
                     await announce()
                 }
-                do { try await Task.sleep(for: .milliseconds(isAnnounced ? 500 : 20)) } catch { return }
+                let sample = await coordinator.throughputSample()
+                Self.show(sample)
+                let elapsed = (clock.now - start).components
+                let nanoseconds = UInt64(elapsed.seconds) * 1_000_000_000 + UInt64(elapsed.attoseconds / 1_000_000_000)
+                if let line = throughput.line(for: sample, atNanoseconds: nanoseconds) { logger.info("\(line)") }
+                do { try await clock.sleep(for: .milliseconds(isAnnounced ? 500 : 20)) } catch { return }
             }
         }
+    }
+
+    /// Gauges for `/metrics`; the counters are kept where tokens are counted.
+    private static func show(_ sample: ThroughputLog.Sample) {
+        let metrics = Telemetry.metrics
+        metrics.gauge("num_requests_running", help: "Requests that hold KV.").set(sample.runningRequestCount)
+        metrics.gauge("num_requests_waiting", help: "Requests that wait.").set(sample.waitingRequestCount)
+        metrics.gauge("kv_cache_usage_perc", help: "Share of KV blocks in use, 0 to 1.").set(sample.kvCacheUse)
     }
 }

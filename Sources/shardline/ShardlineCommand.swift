@@ -1,4 +1,5 @@
 import ArgumentParser
+import Vocabulary
 
 @main
 struct ShardlineCommand: AsyncParsableCommand {

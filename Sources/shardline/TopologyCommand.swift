@@ -1,5 +1,6 @@
 import ArgumentParser
 import Cluster
+import ConfigurationFile
 import Logging
 import Telemetry
 import Transport
@@ -19,11 +20,18 @@ struct TopologyCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Allow a plain connection beyond loopback.")
     var insecure = false
 
-    func validate() throws { _ = try HostAndPort(coordinator, flag: "--coordinator") }
+    func validate() throws { _ = try address() }
+
+    private func address() throws -> HostAndPort {
+        guard let address = HostAndPort(coordinator) else {
+            throw ValidationError("--coordinator must be HOST:PORT, not '\(coordinator)'")
+        }
+        return address
+    }
 
     func run() async throws {
         Telemetry.bootstrap(level: .warning)
-        let address = try HostAndPort(coordinator, flag: "--coordinator")
+        let address = try address()
         var options = TransportOptions()
         options.allowsNonLoopback = insecure
         let client = try await OperatorClient(
@@ -31,21 +39,5 @@ struct TopologyCommand: AsyncParsableCommand {
         let table = TopologyTable(topology: try await client.topology())
         print(json ? table.json : table.text)
         await client.close()
-    }
-}
-
-/// `host:port` or `[v6 address]:port` as a flag gives it.
-struct HostAndPort {
-    let host: String
-    let port: Int
-
-    init(_ text: String, flag: String) throws {
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
-            (1...65535).contains(port), colon > text.startIndex
-        else { throw ValidationError("\(flag) must be HOST:PORT, not '\(text)'") }
-        var host = String(text[..<colon])
-        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-        self.host = host
-        self.port = port
     }
 }

@@ -36,6 +36,37 @@ struct LocalClusterTests {
         #expect(together == alone)
     }
 
+    /// The first signal lets the request in progress end; the second ends everything, nodes too.
+    @Test func theSecondSignalEndsAtOnce() async throws {
+        let cluster = try LocalCluster(nodeCount: 2)
+        let nodes = cluster.nodeProcessIDs
+        nonisolated(unsafe) let running = cluster
+        async let request: (status: Int, json: [String: Any]) = running.post(
+            "/v1/completions",
+            ["model": "test", "prompt": "Once", "max_tokens": 4000, "ignore_eos": true, "temperature": 0])
+        try await Task.sleep(for: .milliseconds(500))
+        cluster.process.interrupt()
+        try await Task.sleep(for: .milliseconds(500))
+        #expect(cluster.process.isRunning)
+        cluster.process.interrupt()
+        cluster.process.waitUntilExit()
+        #expect(cluster.process.terminationStatus == 1)
+        _ = try? await request
+        for _ in 0..<100 where nodes.contains(where: { kill($0, 0) == 0 }) {
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        #expect(nodes.allSatisfy { kill($0, 0) != 0 })
+    }
+
+    @Test func metricsCountTokens() async throws {
+        let cluster = try LocalCluster(nodeCount: 1)
+        defer { _ = cluster.stop() }
+        _ = try await cluster.complete("The capital of France is", tokenCount: 7)
+        let text = try String(contentsOf: #require(URL(string: cluster.url + "/metrics")), encoding: .utf8)
+        #expect(text.contains("shardline_generation_tokens_total 7"))
+        #expect(text.contains("shardline_prompt_tokens_total 5"))
+    }
+
     @Test func noNodeOutlivesAKilledParent() async throws {
         let cluster = try LocalCluster(nodeCount: 3)
         let nodes = cluster.nodeProcessIDs

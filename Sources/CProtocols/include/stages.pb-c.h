@@ -75,10 +75,15 @@ struct  Shardline__V1__PrepareStage
    * Absent for the last stage.
    */
   Shardline__V1__PeerAddress *next;
+  /*
+   * The node of the stage before, from which alone steps are taken; empty for the first stage, whose steps come from
+   * the coordinator.
+   */
+  char *previous;
 };
 #define SHARDLINE__V1__PREPARE_STAGE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&shardline__v1__prepare_stage__descriptor) \
-    , 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, 0, NULL }
+    , 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, 0, NULL, (char *)protobuf_c_empty_string }
 
 
 /*

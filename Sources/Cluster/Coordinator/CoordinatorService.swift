@@ -3,6 +3,7 @@ public import Logging
 import Memory
 import Models
 public import Orchestration
+public import Telemetry
 public import Transport
 public import Vocabulary
 import Wire
@@ -53,7 +54,8 @@ public final class CoordinatorService: GenerationService {
         admin = system.withObject(WellKnownObject.admin) { [system] in Admin(shell: shell, actorSystem: system) }
         hook.set { event in
             if case .lost(let peer, let reason) = event {
-                shell.onLoop { $0.peerLost(peer, reason: reason) }
+                // At once and on the loop, where peers are lost: so it stays before what comes from them next.
+                shell.assumeIsolated { $0.peerLost(peer, reason: reason) }
             }
         }
         self.port = try system.listen(host: host, port: port)
@@ -67,11 +69,8 @@ public final class CoordinatorService: GenerationService {
 
     public func topology() async -> Topology { await shell.topology() }
 
-    /// Tokens taken in and put out since the start.
-    public func tokenCounts() async -> (prompt: Int, output: Int) {
-        let counters = await shell.counters
-        return (counters.promptTokenCount, counters.outputTokenCount)
-    }
+    /// Totals since the start, and how busy all pipelines together are.
+    public func throughputSample() async -> ThroughputLog.Sample { await shell.throughputSample() }
 
     public func shutdown() async { await system.shutdown() }
 }

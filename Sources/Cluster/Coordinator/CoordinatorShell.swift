@@ -1,5 +1,6 @@
 import Logging
 import Orchestration
+import Telemetry
 import Transport
 import Vocabulary
 import Wire
@@ -11,13 +12,21 @@ actor CoordinatorShell {
     private var core: CoordinatorCore
     private let logger: Logger
 
-    private var streams: [RequestID: AsyncStream<GenerationEvent>.Continuation] = [:]
+    private var streams: [RequestID: OpenStream] = [:]
     private var nextRequest: UInt64 = 1
     /// Incarnations that registered, so that the loss of an older connection is not taken for theirs.
     private var incarnations: [NodeID: Incarnation] = [:]
     private var queues: [NodeID: OutboundQueue] = [:]
     private var timer: LoopTimer?
-    private(set) var counters = GenerationCounters()
+    private let promptTokens = Telemetry.metrics.counter(
+        "prompt_tokens_total", help: "Prompt tokens of requests that have begun to answer.")
+    private let generationTokens = Telemetry.metrics.counter("generation_tokens_total", help: "Tokens generated.")
+
+    private struct OpenStream {
+        var continuation: AsyncStream<GenerationEvent>.Continuation
+        /// Of a prompt that is not counted yet.
+        var uncountedPromptTokenCount: Int
+    }
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { system.loop.asUnownedSerialExecutor() }
 
@@ -49,23 +58,17 @@ actor CoordinatorShell {
         handle(.nodeLost(peer.node, peer.incarnation, reason: reason))
     }
 
-    /// Runs `body` at once: only for callers on the loop. A peer's loss so stays before what it says next.
-    nonisolated func onLoop(_ body: @Sendable (isolated CoordinatorShell) -> Void) {
-        assumeIsolated { body($0) }
-    }
-
     // MARK: Generations
 
     func generate(_ request: GenerationRequest) -> AsyncStream<GenerationEvent> {
         let id = RequestID(nextRequest)
         nextRequest += 1
         let (stream, continuation) = AsyncStream<GenerationEvent>.makeStream()
-        streams[id] = continuation
+        streams[id] = OpenStream(continuation: continuation, uncountedPromptTokenCount: request.prompt.count)
         continuation.onTermination = { [weak self] reason in
             guard case .cancelled = reason else { return }
             Task { await self?.cancel(id) }
         }
-        counters.promptTokenCount += request.prompt.count
         handle(.requestArrived(id, request))
         return stream
     }
@@ -79,6 +82,18 @@ actor CoordinatorShell {
 
     func topology() -> Topology { core.topology() }
     func unreadyReason() -> String? { core.unreadyReason() }
+
+    /// How busy all pipelines together are.
+    func throughputSample() -> ThroughputLog.Sample {
+        let pipelines = core.topology().pipelines
+        let blockCount = pipelines.reduce(0) { $0 + $1.blockCount }
+        let freeBlockCount = pipelines.reduce(0) { $0 + $1.freeBlockCount }
+        return ThroughputLog.Sample(
+            promptTokenCount: UInt64(promptTokens.value), generationTokenCount: UInt64(generationTokens.value),
+            runningRequestCount: pipelines.reduce(0) { $0 + $1.runningCount },
+            waitingRequestCount: pipelines.reduce(0) { $0 + $1.waitingCount },
+            kvCacheUse: blockCount > 0 ? 1 - Double(freeBlockCount) / Double(blockCount) : 0)
+    }
 
     // MARK: Commands
 
@@ -117,12 +132,17 @@ actor CoordinatorShell {
 
     private func emit(_ event: GenerationEvent, to request: RequestID) {
         guard let stream = streams[request] else { return }
-        stream.yield(event)
+        stream.continuation.yield(event)
         switch event {
-        case .output(_, let tokens): counters.outputTokenCount += tokens.count
+        case .output(_, let tokens):
+            generationTokens.increment(by: tokens.count)
+            if stream.uncountedPromptTokenCount > 0 {
+                promptTokens.increment(by: stream.uncountedPromptTokenCount)
+                streams[request]?.uncountedPromptTokenCount = 0
+            }
         case .finished, .failed:
             streams[request] = nil
-            stream.finish()
+            stream.continuation.finish()
         case .accepted, .promptScored: break
         }
     }
@@ -157,12 +177,6 @@ actor CoordinatorShell {
             armTimer()
         }
     }
-}
-
-/// Totals since the start, for the throughput line.
-struct GenerationCounters: Sendable {
-    var promptTokenCount = 0
-    var outputTokenCount = 0
 }
 
 extension NoteLevel {

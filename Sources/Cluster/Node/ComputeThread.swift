@@ -30,8 +30,8 @@ final class ComputeThread: Sendable {
         self.jobs = jobs
         let thread = Thread {
             let stages = makeStages()
-            while case let job = jobs.next() {
-                switch job {
+            while true {
+                switch jobs.next() {
                 case .load(let assignment, let progress, let completion):
                     completion(Result { try stages.load(assignment, progress: progress) })
                 case .compute(let batch, let input, let output, let completion):

@@ -65,7 +65,12 @@ public final class NodeService: Sendable {
         let library = ModelLibrary(files: settings.modelFiles, folders: settings.modelFolders)
         let placement = settings.numaNode.map { Placement.numaNode($0) } ?? .anywhere
         let compute = ComputeThread(name: "compute") {
-            StageStore(context: context, library: library, placement: placement, logger: logger)
+            do {
+                try context.bindCallingThread()
+            } catch {
+                logger.warning("the compute thread is not pinned: \(error)")
+            }
+            return StageStore(context: context, library: library, placement: placement, logger: logger)
         }
         let shell = NodeShell(
             core: NodeCore(node: settings.node), system: system, compute: compute, library: library, pool: pool,

@@ -39,6 +39,9 @@ public struct PrepareStage: WireValue, Hashable {
         message.pointee.block_count = try UInt32(assignment.blockCount, Field("PrepareStage.blockCount"))
         message.pointee.row_count_max = try UInt32(assignment.rowCountMax, Field("PrepareStage.rowCountMax"))
         if let next = assignment.next { message.pointee.next = try StageCodec.encode(next, in: arena) }
+        if let previous = assignment.previous {
+            message.pointee.previous = try arena.string(previous.name, Field("PrepareStage.previous"))
+        }
         return try arena.pack(message, as: "PrepareStage")
     }
 
@@ -58,6 +61,12 @@ public struct PrepareStage: WireValue, Hashable {
                 "stage \(stageIndex) of \(stageCount) "
                     + (next == nil ? "has no next stage" : "is the last one and has a next stage"))
         }
+        let previousField = Field("PrepareStage.previous")
+        let hasPrevious = try !FieldReader.string(message.previous, previousField).isEmpty
+        let previous = hasPrevious ? try FieldReader.node(message.previous, previousField) : nil
+        guard previous == nil || stageIndex > 0 else {
+            throw previousField.malformed("the first stage takes its steps from the coordinator")
+        }
         self.init(
             assignment: StageAssignment(
                 pipeline: PipelineID(message.pipeline), epoch: stamp.epoch, stageIndex: stageIndex,
@@ -69,7 +78,7 @@ public struct PrepareStage: WireValue, Hashable {
                     message.block_count, in: 0...Int(Int32.max), Field("PrepareStage.blockCount")),
                 rowCountMax: try FieldReader.count(
                     message.row_count_max, in: 1...MessageLimits.rowCountMax, Field("PrepareStage.rowCountMax")),
-                next: next),
+                next: next, previous: previous),
             term: stamp.term, incarnation: stamp.incarnation)
     }
 }

@@ -59,7 +59,8 @@ extension RandomSource {
         return StageAssignment(
             pipeline: pipeline(), epoch: Epoch(wide()), stageIndex: index, stageCount: count, model: text(),
             modelFingerprint: text(), units: units(), blockCount: int(0...Int(Int32.max)), rowCountMax: int(1...65_536),
-            next: index == count - 1 ? nil : PeerAddress(node: node(), host: text(), port: int(0...65_535)))
+            next: index == count - 1 ? nil : PeerAddress(node: node(), host: text(), port: int(0...65_535)),
+            previous: index > 0 && bool() ? node() : nil)
     }
 
     mutating func sampling() -> SamplingParameters {

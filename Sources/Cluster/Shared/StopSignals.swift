@@ -2,17 +2,18 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// SIGTERM and SIGINT: the first asks to stop, the second ends the process at once.
-enum StopSignals {
+/// SIGTERM and SIGINT: the first asks to stop, the second ends the process at once with status 1.
+public enum StopSignals {
     /// For the rest of the process's life.
     ///
     /// - Parameter ignoresInterrupt: leave SIGINT to the parent, which gets the terminal's Ctrl-C as well.
-    static func watch(ignoresInterrupt: Bool, stop: @escaping @Sendable () -> Void) {
+    public static func watch(ignoresInterrupt: Bool = false, stop: @escaping @Sendable () -> Void) {
         let count = SignalCount()
         for number in [SIGTERM, SIGINT] {
             signal(number, SIG_IGN)
             if number == SIGINT, ignoresInterrupt { continue }
-            let source = DispatchSource.makeSignalSource(signal: number)
+            // Not on the main queue, which waits while the program runs.
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {
                 if count.next() > 1 { _exit(1) }
                 stop()
