@@ -39,9 +39,9 @@ extension ComputeContext {
         }
     }
 
-    /// Sets a part of the job; gives about how long one thread needs for it.
-    private func part(
-        _ product: Product, _ activations: Activations, _ epilogue: Epilogue, _ part: inout MultiplicationJob.Part
+    /// Sets a part of a job; gives about how long one thread needs for it.
+    func part(
+        _ product: Product, _ activations: Activations, _ epilogue: Epilogue, _ part: inout MultiplicationPart
     ) -> Double {
         let matrix = product.matrix
         precondition(
@@ -66,22 +66,35 @@ extension ComputeContext {
     }
 }
 
+/// One matrix of an operation, and where its product goes.
+struct MultiplicationPart {
+    var function: (@convention(c) (UnsafePointer<sl_multiplication>?) -> Void)?
+    var matrix = sl_matrix()
+    var panelCount = 0
+    var output: UnsafeMutablePointer<Float>?
+    var outputStride = 0
+    var adds: Int32 = 0
+
+    /// All rows times some of the panels.
+    func run(_ rows: UnsafePointer<sl_rows>, rowCount: Int, panels: Range<Int>) {
+        guard !panels.isEmpty, let function else { return }
+        withUnsafePointer(to: matrix) { matrix in
+            var multiplication = sl_multiplication(
+                rows: rows, matrix: matrix, output: output, output_stride: Int64(outputStride), row_begin: 0,
+                row_end: Int64(rowCount), panel_begin: Int64(panels.lowerBound),
+                panel_end: Int64(panels.upperBound), adds: adds)
+            function(&multiplication)
+        }
+    }
+}
+
 /// Up to three matrices; their panels, one after the other, are the units that tiles are cut from.
 private struct MultiplicationJob: TileJob {
-    struct Part {
-        var function: (@convention(c) (UnsafePointer<sl_multiplication>?) -> Void)?
-        var matrix = sl_matrix()
-        var panelCount = 0
-        var output: UnsafeMutablePointer<Float>?
-        var outputStride = 0
-        var adds: Int32 = 0
-    }
-
     let rows: UnsafePointer<sl_rows>
     let rowCount: Int
-    var first = Part()
-    var second = Part()
-    var third = Part()
+    var first = MultiplicationPart()
+    var second = MultiplicationPart()
+    var third = MultiplicationPart()
     var tileCount: Int
 
     var panelCount: Int { first.panelCount + second.panelCount + third.panelCount }
@@ -100,15 +113,8 @@ private struct MultiplicationJob: TileJob {
     }
 
     /// The panels of a part that lie in the tile's range; the part's first has number `offset`.
-    private func run(_ part: Part, _ panels: Range<Int>, offset: Int) {
+    private func run(_ part: MultiplicationPart, _ panels: Range<Int>, offset: Int) {
         let own = panels.clamped(to: offset..<offset + part.panelCount)
-        guard !own.isEmpty, let function = part.function else { return }
-        withUnsafePointer(to: part.matrix) { matrix in
-            var multiplication = sl_multiplication(
-                rows: rows, matrix: matrix, output: part.output, output_stride: Int64(part.outputStride), row_begin: 0,
-                row_end: Int64(rowCount), panel_begin: Int64(own.lowerBound - offset),
-                panel_end: Int64(own.upperBound - offset), adds: part.adds)
-            function(&multiplication)
-        }
+        part.run(rows, rowCount: rowCount, panels: own.lowerBound - offset..<own.upperBound - offset)
     }
 }

@@ -6,10 +6,14 @@ public enum InstructionSet: String, Sendable, CaseIterable, Hashable {
     case scalar
     /// AVX2 with FMA and F16C.
     case avx2
+    /// The same with byte dot products (AVX-VNNI).
+    case avxvnni
     /// AVX-512 F, BW, VL and DQ.
     case avx512
-    /// The same with byte dot products (VNNI).
+    /// The same with byte dot products (AVX-512 VNNI).
     case avx512vnni
+    /// NEON with byte dot products, on ARM.
+    case neon
 
     /// Those that this processor can run, slowest first.
     public static var available: [InstructionSet] {
@@ -22,8 +26,10 @@ public enum InstructionSet: String, Sendable, CaseIterable, Hashable {
         switch self {
         case .scalar: SL_ISA_SCALAR
         case .avx2: SL_ISA_AVX2
+        case .avxvnni: SL_ISA_AVX_VNNI
         case .avx512: SL_ISA_AVX512
         case .avx512vnni: SL_ISA_AVX512_VNNI
+        case .neon: SL_ISA_NEON
         }
     }
 
@@ -31,7 +37,8 @@ public enum InstructionSet: String, Sendable, CaseIterable, Hashable {
     var multiplyAddsPerNanosecond: Double {
         switch self {
         case .scalar: 2
-        case .avx2: 70
+        case .avx2, .neon: 70
+        case .avxvnni: 120
         case .avx512: 100
         case .avx512vnni: 200
         }
@@ -41,7 +48,7 @@ public enum InstructionSet: String, Sendable, CaseIterable, Hashable {
     var floatMultiplyAddsPerNanosecond: Double {
         switch self {
         case .scalar: 1
-        case .avx2: 25
+        case .avx2, .avxvnni, .neon: 25
         case .avx512, .avx512vnni: 45
         }
     }

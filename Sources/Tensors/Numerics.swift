@@ -3,10 +3,15 @@ import CKernels
 /// The arithmetic that all nodes share; see docs/numerics.md.
 public enum Numerics {
     /// Part of the name of everything whose bits depend on the arithmetic. Grows when any bit may change.
-    public static let revision = 1
+    public static let revision = 2
 
     /// e to the x: at most 2 ulp over [-87, 0], 0 below -87.33.
     public static func exp(_ x: Float) -> Float { sl_exp(x) }
+
+    /// The same of `count` values; `y` may be `x`.
+    public static func exp(_ x: UnsafePointer<Float>, count: Int, into y: UnsafeMutablePointer<Float>) {
+        kernels.pointee.exponentiate(x, Int64(count), y)
+    }
 
     /// x / (1 + exp(-x))
     public static func silu(_ x: Float) -> Float { sl_silu(x) }
@@ -19,4 +24,12 @@ public enum Numerics {
 
     /// e to the x in float64.
     public static func exp(_ x: Double) -> Double { sl_exp64(x) }
+
+    /// Any set gives the same bits.
+    nonisolated(unsafe) private static let kernels: UnsafePointer<sl_kernels> = {
+        guard let kernels = sl_kernels_find(InstructionSet.best.kernelSet) else {
+            preconditionFailure("the best instruction set is one that is available")
+        }
+        return kernels
+    }()
 }

@@ -6,18 +6,28 @@ public enum TensorFormat: UInt32, Sendable, CaseIterable, Hashable {
     case f16 = 1
     case q4_0 = 2
     case q4_1 = 3
+    case q5_0 = 6
+    case q5_1 = 7
     case q8_0 = 8
+    case q2_k = 10
+    case q3_k = 11
+    case q4_k = 12
+    case q5_k = 13
+    case q6_k = 14
+    case iq4_nl = 20
     case bf16 = 30
 
     public var name: String { Self.name(ofTypeNumber: rawValue) }
 
     public var isQuantised: Bool { blockElementCount > 1 }
 
-    /// Values that share a scale: 32, or 1 for the float formats.
+    /// Values that are stored together: 32, 256 for the K formats, or 1 for the float formats. A row is a whole number
+    /// of blocks.
     public var blockElementCount: Int {
         switch self {
         case .f32, .f16, .bf16: 1
-        case .q4_0, .q4_1, .q8_0: 32
+        case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .iq4_nl: 32
+        case .q2_k, .q3_k, .q4_k, .q5_k, .q6_k: 256
         }
     }
 
@@ -26,9 +36,16 @@ public enum TensorFormat: UInt32, Sendable, CaseIterable, Hashable {
         switch self {
         case .f32: 4
         case .f16, .bf16: 2
-        case .q4_0: 18
+        case .q4_0, .iq4_nl: 18
         case .q4_1: 20
+        case .q5_0: 22
+        case .q5_1: 24
         case .q8_0: 34
+        case .q2_k: 84
+        case .q3_k: 110
+        case .q4_k: 144
+        case .q5_k: 176
+        case .q6_k: 210
         }
     }
 
@@ -59,7 +76,15 @@ public enum TensorFormat: UInt32, Sendable, CaseIterable, Hashable {
         case .bf16: SL_FORMAT_BF16
         case .q4_0: SL_FORMAT_Q4_0
         case .q4_1: SL_FORMAT_Q4_1
+        case .q5_0: SL_FORMAT_Q5_0
+        case .q5_1: SL_FORMAT_Q5_1
         case .q8_0: SL_FORMAT_Q8_0
+        case .iq4_nl: SL_FORMAT_IQ4_NL
+        case .q2_k: SL_FORMAT_Q2_K
+        case .q3_k: SL_FORMAT_Q3_K
+        case .q4_k: SL_FORMAT_Q4_K
+        case .q5_k: SL_FORMAT_Q5_K
+        case .q6_k: SL_FORMAT_Q6_K
         }
     }
 }

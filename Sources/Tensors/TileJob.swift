@@ -1,5 +1,5 @@
 /// An operation cut into tiles that any thread may run, in any order. Holds raw pointers only: no counted references.
-protocol TileJob {
+package protocol TileJob {
     func runTile(_ index: Int)
 }
 

@@ -8,40 +8,39 @@
 #include "../common/values.h"
 
 #include "vectors.h"
+#include "../common/panel.h"
 
-// vpmaddubsw sums pairs of unsigned times signed bytes in 16 bits, with saturation. Nibbles leave room for a whole
-// block: 16 products of at most 15 * 127 are 30,480. Bytes go as |w| with their sign moved to q: 2 * 128 * 127 is
-// 32,512.
+// vpmaddubsw sums pairs of unsigned times signed bytes in 16 bits, with saturation. Weights below 16 leave room for a
+// whole block: 16 products of at most 15 * 127 are 30,480; those below 64 for a pair of tiles: 4 * 63 * 127 = 32,004.
+// Signed bytes go as |w| with their sign moved to q: 2 * 128 * 127 = 32,512.
 #define SL_NAME(x) sl_avx2_##x
 #define SL_PREFETCH_BYTES 2048
+#define SL_SIGNED_OFFSET 0
+#define SL_DOT_SATURATES 1
 
-typedef vi operand;
+#define dot_start(range, bias) ((void)(bias), _mm256_setzero_si256())
+#define dot_pair(range, acc, w0, q0, w1, q1) \
+    ((range) == SIGNED_BYTES ? dot_signed(dot_signed(acc, w0, q0), w1, q1) \
+        : (range) == BELOW_16 ? _mm256_add_epi16(acc, pairs(w0, q0, w1, q1)) \
+        : _mm256_add_epi32(acc, widen(pairs(w0, q0, w1, q1))))
+#define dot_total(range, acc, bias) \
+    ((range) == SIGNED_BYTES ? ((void)(bias), (acc)) \
+        : _mm256_add_epi32((range) == BELOW_16 ? widen(acc) : (acc), bias))
+#define sum_total(range, acc) (acc)
+#define sum_pair(range, acc, w0, w1) \
+    _mm256_add_epi32(acc, (range) == SIGNED_BYTES ? widen(pairs(v_bytes(1), w0, v_bytes(1), w1)) \
+        : ((void)(w1), widen(_mm256_maddubs_epi16(w0, v_bytes(1)))))
 
-#define stored(kind, w) (w)
-#define prepare(kind, w) (w)
-#define start(kind, x) ((void)(x), _mm256_setzero_si256())
-#define dot(kind, acc, w, q) ((kind) == Q8_0 ? dot_signed(acc, w, q) : dot_nibbles(acc, w, q))
-#define total(kind, acc, x) \
-    ((kind) == Q8_0 ? (acc) : (kind) == Q4_1 ? widen(acc) : less_eights(acc, x))
-#define sum_nibbles(bytes) widen(_mm256_maddubs_epi16(bytes, v_bytes(1)))
-#define sum_bytes(acc, w) _mm256_add_epi16(acc, _mm256_maddubs_epi16(v_bytes(1), w))
-#define sum_total(kind, acc) \
-    ((kind) == Q8_0 ? widen(acc) \
-        : (kind) == Q4_0 ? _mm256_sub_epi32(acc, _mm256_set1_epi32(8 * SL_BLOCK_COLUMNS)) : (acc))
+SL_INLINE __m256i widen(__m256i pairs) { return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)); }
 
-SL_INLINE vi widen(vi pairs) { return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)); }
-
-/// Q4_0's integers are nibbles less 8: less 8 times the sum of q.
-SL_INLINE vi less_eights(vi acc, const struct sl_block *x)
+SL_INLINE __m256i pairs(__m256i w0, __m256i q0, __m256i w1, __m256i q1)
 {
-    return _mm256_add_epi32(widen(acc), _mm256_set1_epi32(x->bias >> 4));
+    return _mm256_add_epi16(_mm256_maddubs_epi16(w0, q0), _mm256_maddubs_epi16(w1, q1));
 }
 
-SL_INLINE vi dot_nibbles(vi acc, vi w, vi q) { return _mm256_add_epi16(acc, _mm256_maddubs_epi16(w, q)); }
-
-SL_INLINE vi dot_signed(vi acc, vi w, vi q)
+SL_INLINE __m256i dot_signed(__m256i acc, __m256i w, __m256i q)
 {
-    vi products = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(q, w));
+    __m256i products = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(q, w));
     return _mm256_add_epi32(acc, widen(products));
 }
 

@@ -6,6 +6,7 @@
 
 #pragma clang attribute push(__attribute__((target(SL_AVX2_TARGET))), apply_to = function)
 #include "../common/values.h"
+#include "../common/block.h"
 
 #include "functions.h"
 
@@ -19,14 +20,15 @@ SL_INLINE __m256i to_bytes(const __m256i q[4])
     return _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order);
 }
 
-SL_INLINE int32_t sum_of_bytes(__m256i bytes)
+/// The sums of the first and of the last 16 bytes.
+SL_INLINE void sums_of_halves(__m256i bytes, int32_t sums[2])
 {
     __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes);
-    __m256i fours = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(fours), _mm256_extracti128_si256(fours, 1));
-    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
-    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
-    return _mm_cvtsi128_si32(s);
+    __m256i s = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    s = _mm256_add_epi32(s, _mm256_shuffle_epi32(s, 0x4e));
+    s = _mm256_add_epi32(s, _mm256_shuffle_epi32(s, 0xb1));
+    sums[0] = _mm_cvtsi128_si32(_mm256_castsi256_si128(s));
+    sums[1] = _mm_cvtsi128_si32(_mm256_extracti128_si256(s, 1));
 }
 
 static void quantize_block(const float *x, struct sl_block *block)
@@ -43,12 +45,11 @@ static void quantize_block(const float *x, struct sl_block *block)
     }
     float least = least8(low), range = largest8(high) - least;
     if (!_mm256_testz_si256(not_finite, not_finite) || range == __builtin_inff()) {
-        memset(block, 0, sizeof *block);
-        block->d = block->b = block->a = __builtin_nanf("");
+        sl_block_set_not_finite(block);
         return;
     }
     if (range < 0x1p-100f) {
-        memset(block, 0, sizeof *block);
+        sl_block_clear(block);
         return;
     }
     float d = range / 254.0f, inverse = 1.0f / d;
@@ -59,11 +60,9 @@ static void quantize_block(const float *x, struct sl_block *block)
     }
     __m256i bytes = _mm256_max_epi8(to_bytes(q), _mm256_set1_epi8(-127));
     _mm256_storeu_si256((__m256i *)block->q, bytes);
-    int32_t sum = sum_of_bytes(bytes);
-    block->d = d;
-    block->b = -zero * d;
-    block->a = d * (float)(sum - 32 * (int32_t)zero);
-    block->bias = -128 * sum;
+    int32_t sums[2];
+    sums_of_halves(bytes, sums);
+    sl_block_finish(block, d, zero, sums[0], sums[1]);
 }
 
 static void quantize(const float *x, int64_t columns, struct sl_block *blocks)
@@ -205,25 +204,29 @@ static void divide(const float *x, float by, int64_t count, float *y)
     for (; i < count; i++) y[i] = x[i] / by;
 }
 
+#define SHARED_KERNELS \
+    .quantize = quantize, .rms_scale = rms_scale, .scale_multiply = scale_multiply, .silu_multiply = silu_multiply, \
+    .add = add, .rotate = rotate, .exponentiate = exponentiate, .to_half = to_half, .from_half = from_half, \
+    .max_exp_sum = max_exp_sum, .attention_scores = sl_avx2_attention_scores, \
+    .attention_softmax = sl_avx2_attention_softmax, .attention_values = sl_avx2_attention_values, \
+    .attention_merge = attention_merge, .divide = divide
+
 const struct sl_kernels sl_avx2_kernels = {
     .name = "avx2",
-    .multiply = {sl_avx2_multiply_f32, sl_avx2_multiply_f16, sl_avx2_multiply_bf16, sl_avx2_multiply_q4_0,
-        sl_avx2_multiply_q4_1, sl_avx2_multiply_q8_0},
-    .quantize = quantize,
-    .rms_scale = rms_scale,
-    .scale_multiply = scale_multiply,
-    .silu_multiply = silu_multiply,
-    .add = add,
-    .rotate = rotate,
-    .exponentiate = exponentiate,
-    .to_half = to_half,
-    .from_half = from_half,
-    .max_exp_sum = max_exp_sum,
-    .attention_scores = sl_avx2_attention_scores,
-    .attention_softmax = sl_avx2_attention_softmax,
-    .attention_values = sl_avx2_attention_values,
-    .attention_merge = attention_merge,
-    .divide = divide,
+    .multiply = {SL_FLOAT_MULTIPLIES(SL_AVX2_NAME), SL_QUANTISED_MULTIPLIES(SL_AVX2_NAME)},
+    SHARED_KERNELS,
+};
+
+const struct sl_kernels sl_avx_vnni_kernels = {
+    .name = "avxvnni",
+    .multiply = {SL_FLOAT_MULTIPLIES(SL_AVX2_NAME), SL_QUANTISED_MULTIPLIES(SL_AVX_VNNI_NAME)},
+    SHARED_KERNELS,
+};
+
+const struct sl_kernels sl_avx_vnni_evex_kernels = {
+    .name = "avxvnni",
+    .multiply = {SL_FLOAT_MULTIPLIES(SL_AVX2_NAME), SL_QUANTISED_MULTIPLIES(SL_AVX_VNNI_EVEX_NAME)},
+    SHARED_KERNELS,
 };
 #pragma clang attribute pop
 #endif

@@ -6,15 +6,11 @@
 
 #define SL_AVX512_TARGET "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq"
 
-void sl_avx512_multiply_f32(const struct sl_multiplication *m);
-void sl_avx512_multiply_f16(const struct sl_multiplication *m);
-void sl_avx512_multiply_bf16(const struct sl_multiplication *m);
-void sl_avx512_multiply_q4_0(const struct sl_multiplication *m);
-void sl_avx512_multiply_q4_1(const struct sl_multiplication *m);
-void sl_avx512_multiply_q8_0(const struct sl_multiplication *m);
-void sl_avx512_vnni_multiply_q4_0(const struct sl_multiplication *m);
-void sl_avx512_vnni_multiply_q4_1(const struct sl_multiplication *m);
-void sl_avx512_vnni_multiply_q8_0(const struct sl_multiplication *m);
+#define SL_AVX512_NAME(x) sl_avx512_##x
+SL_DECLARE_FLOAT_MULTIPLIES(SL_AVX512_NAME);
+SL_DECLARE_QUANTISED_MULTIPLIES(SL_AVX512_NAME);
+#define SL_AVX512_VNNI_NAME(x) sl_avx512_vnni_##x
+SL_DECLARE_QUANTISED_MULTIPLIES(SL_AVX512_VNNI_NAME);
 
 void sl_avx512_quantize(const float *x, int64_t columns, struct sl_block *blocks);
 float sl_avx512_rms_scale(const float *x, int64_t columns, float epsilon);

@@ -5,6 +5,7 @@
 
 #pragma clang attribute push(__attribute__((target(SL_AVX512_TARGET))), apply_to = function)
 #include "../common/values.h"
+#include "../common/block.h"
 
 #include "functions.h"
 
@@ -25,16 +26,16 @@ SL_INLINE void extremes(__m512 x0, __m512 x1, float result[2])
     _mm_storel_pi((__m64 *)result, b);
 }
 
-/// 32 integers as bytes in -127 ... 127 at `out`; their sum.
-SL_INLINE int32_t store_bytes(__m512i q0, __m512i q1, int8_t *out)
+/// 32 integers as bytes in -127 ... 127 at `out`; the sums of the first and of the last 16.
+SL_INLINE void store_bytes(__m512i q0, __m512i q1, int8_t *out, int32_t sums[2])
 {
     __m256i bytes = _mm256_setr_m128i(_mm512_cvtsepi32_epi8(q0), _mm512_cvtsepi32_epi8(q1));
     bytes = _mm256_max_epi8(bytes, _mm256_set1_epi8(-127));
     _mm256_storeu_si256((__m256i *)out, bytes);
-    __m256i sums = _mm256_sad_epu8(_mm256_xor_si256(bytes, _mm256_set1_epi8((char)0x80)), _mm256_setzero_si256());
-    __m128i s = _mm_add_epi64(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
-    s = _mm_add_epi64(s, _mm_unpackhi_epi64(s, s));
-    return _mm_cvtsi128_si32(s) - 128 * SL_BLOCK_COLUMNS;
+    __m256i s = _mm256_sad_epu8(_mm256_xor_si256(bytes, _mm256_set1_epi8((char)0x80)), _mm256_setzero_si256());
+    s = _mm256_add_epi64(s, _mm256_unpackhi_epi64(s, s));
+    sums[0] = _mm_cvtsi128_si32(_mm256_castsi256_si128(s)) - 128 * 16;
+    sums[1] = _mm_cvtsi128_si32(_mm256_extracti128_si256(s, 1)) - 128 * 16;
 }
 
 /// One block of 32 values.
@@ -47,23 +48,20 @@ SL_INLINE void quantize_block(const float *x, struct sl_block *block)
     enum { not_finite = 0x99 }; // quiet and signalling NaN, both infinities
     if (_mm512_fpclass_ps_mask(x0, not_finite) | _mm512_fpclass_ps_mask(x1, not_finite)
         | (range == __builtin_inff())) {
-        memset(block, 0, sizeof *block);
-        block->d = block->b = block->a = __builtin_nanf("");
+        sl_block_set_not_finite(block);
         return;
     }
     if (range < 0x1p-100f) {
-        memset(block, 0, sizeof *block);
+        sl_block_clear(block);
         return;
     }
     float d = range / 254.0f, inverse = 1.0f / d;
     float zero = sl_value_round(sl_value_fma(ends[1], inverse, -127.0f));
     __m512 scale = _mm512_set1_ps(inverse), shift = _mm512_set1_ps(zero);
-    int32_t sum = store_bytes(_mm512_cvtps_epi32(_mm512_fmadd_ps(x0, scale, shift)),
-        _mm512_cvtps_epi32(_mm512_fmadd_ps(x1, scale, shift)), block->q);
-    block->d = d;
-    block->b = -zero * d;
-    block->a = d * (float)(sum - 32 * (int32_t)zero);
-    block->bias = -128 * sum;
+    int32_t sums[2];
+    store_bytes(_mm512_cvtps_epi32(_mm512_fmadd_ps(x0, scale, shift)),
+        _mm512_cvtps_epi32(_mm512_fmadd_ps(x1, scale, shift)), block->q, sums);
+    sl_block_finish(block, d, zero, sums[0], sums[1]);
 }
 
 void sl_avx512_quantize(const float *x, int64_t columns, struct sl_block *blocks)

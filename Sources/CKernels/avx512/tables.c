@@ -12,15 +12,13 @@
 
 const struct sl_kernels sl_avx512_kernels = {
     .name = "avx512",
-    .multiply = {sl_avx512_multiply_f32, sl_avx512_multiply_f16, sl_avx512_multiply_bf16, sl_avx512_multiply_q4_0,
-        sl_avx512_multiply_q4_1, sl_avx512_multiply_q8_0},
+    .multiply = {SL_FLOAT_MULTIPLIES(SL_AVX512_NAME), SL_QUANTISED_MULTIPLIES(SL_AVX512_NAME)},
     SHARED_KERNELS,
 };
 
 const struct sl_kernels sl_avx512_vnni_kernels = {
     .name = "avx512vnni",
-    .multiply = {sl_avx512_multiply_f32, sl_avx512_multiply_f16, sl_avx512_multiply_bf16,
-        sl_avx512_vnni_multiply_q4_0, sl_avx512_vnni_multiply_q4_1, sl_avx512_vnni_multiply_q8_0},
+    .multiply = {SL_FLOAT_MULTIPLIES(SL_AVX512_NAME), SL_QUANTISED_MULTIPLIES(SL_AVX512_VNNI_NAME)},
     SHARED_KERNELS,
 };
 #endif

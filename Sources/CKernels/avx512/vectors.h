@@ -2,6 +2,7 @@
 
 #define SL_LANES 16
 #define SL_GROUP 12
+#define SL_FEW 8
 typedef __m512i vi;
 typedef __m512 vf;
 
@@ -9,9 +10,17 @@ SL_INLINE vi v_load(const void *p) { return _mm512_loadu_si512(p); }
 SL_INLINE void v_store(void *p, vi v) { _mm512_storeu_si512(p, v); }
 SL_INLINE vi v_zero(void) { return _mm512_setzero_si512(); }
 SL_INLINE vi v_bytes(int b) { return _mm512_set1_epi8((char)b); }
+SL_INLINE vi v_set(int32_t x) { return _mm512_set1_epi32(x); }
 SL_INLINE vi v_and(vi a, vi b) { return _mm512_and_si512(a, b); }
-SL_INLINE vi v_shift4(vi a) { return _mm512_srli_epi16(a, 4); }
+SL_INLINE vi v_or(vi a, vi b) { return _mm512_or_si512(a, b); }
 SL_INLINE vi v_add8(vi a, vi b) { return _mm512_add_epi8(a, b); }
+SL_INLINE vi v_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
+SL_INLINE vi v_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
+SL_INLINE vi v_shl(vi a, int bits) { return _mm512_slli_epi32(a, (unsigned)bits); }
+SL_INLINE vi v_shr(vi a, int bits) { return _mm512_srli_epi32(a, (unsigned)bits); }
+SL_INLINE vi v_sar(vi a, int bits) { return _mm512_srai_epi32(a, (unsigned)bits); }
+SL_INLINE vi v_load16(const void *p) { return _mm512_broadcast_i32x4(_mm_load_si128(p)); }
+SL_INLINE vi v_lookup(vi table, vi indices) { return _mm512_shuffle_epi8(table, indices); }
 SL_INLINE vf v_to_float(vi a) { return _mm512_cvtepi32_ps(a); }
 
 SL_INLINE vi v_broadcast(const void *p)
@@ -30,4 +39,5 @@ SL_INLINE vf f_load_half(const void *p) { return _mm512_cvtph_ps(_mm256_loadu_si
 SL_INLINE vf f_broadcast(const float *p) { return _mm512_set1_ps(*p); }
 SL_INLINE vf f_add(vf a, vf b) { return _mm512_add_ps(a, b); }
 SL_INLINE vf f_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+SL_INLINE vf f_negate(vf a) { return _mm512_xor_ps(a, _mm512_set1_ps(-0.0f)); }
 SL_INLINE vf f_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }

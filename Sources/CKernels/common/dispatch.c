@@ -25,6 +25,9 @@ const struct sl_kernels *sl_kernels_find(enum sl_isa isa)
     switch (isa) {
     case SL_ISA_SCALAR: return __builtin_cpu_supports("fma") ? &sl_scalar_fma_kernels : &sl_scalar_kernels;
     case SL_ISA_AVX2: return has_avx2() ? &sl_avx2_kernels : NULL;
+    case SL_ISA_AVX_VNNI:
+        if (has_avx2() && __builtin_cpu_supports("avxvnni")) return &sl_avx_vnni_kernels;
+        return has_avx512() && __builtin_cpu_supports("avx512vnni") ? &sl_avx_vnni_evex_kernels : NULL;
     case SL_ISA_AVX512: return has_avx512() ? &sl_avx512_kernels : NULL;
     case SL_ISA_AVX512_VNNI:
         return has_avx512() && __builtin_cpu_supports("avx512vnni") ? &sl_avx512_vnni_kernels : NULL;
@@ -41,9 +44,18 @@ void sl_float_environment_set_default(void) { _mm_setcsr(control_default); }
 
 #else
 
-const struct sl_kernels *sl_kernels_find(enum sl_isa isa) { return isa == SL_ISA_SCALAR ? &sl_scalar_kernels : NULL; }
-
 #if defined(__aarch64__)
+#include <sys/auxv.h>
+
+const struct sl_kernels *sl_kernels_find(enum sl_isa isa)
+{
+    const unsigned long dot_products = 1ul << 20; // HWCAP_ASIMDDP
+    switch (isa) {
+    case SL_ISA_SCALAR: return &sl_scalar_kernels;
+    case SL_ISA_NEON: return getauxval(AT_HWCAP) & dot_products ? &sl_neon_kernels : NULL;
+    default: return NULL;
+    }
+}
 
 int32_t sl_float_environment_is_default(void)
 {
@@ -59,6 +71,8 @@ void sl_float_environment_set_default(void)
 }
 
 #else
+
+const struct sl_kernels *sl_kernels_find(enum sl_isa isa) { return isa == SL_ISA_SCALAR ? &sl_scalar_kernels : NULL; }
 
 int32_t sl_float_environment_is_default(void) { return 1; }
 void sl_float_environment_set_default(void) {}

@@ -1,238 +1,370 @@
-// Quantised weights times int8 activations, for every SIMD path. The including file is inside its target region and
-// has defined, beside <immintrin.h>:
-//   SL_LANES         outputs of a vector: 16 or 8 (a panel's 16 rows are 16 / SL_LANES vectors)
-//   SL_GROUP         rows of activations that share one pass over the weights, as many as registers allow
-//   vi, vf           vectors of SL_LANES 32-bit integers and floats
-//   v_load, v_zero, v_and, v_shift4, v_add8, v_broadcast, v_bytes, v_to_float      integers
-//   f_load, f_store, f_zero, f_load_half, f_broadcast, f_mul, f_fma                floats
-//   operand, prepare(kind, w), start(kind, x), dot(kind, acc, operand, q), total(kind, acc, x)
-//   sum_nibbles(bytes), sum_bytes(acc, operand w), sum_total(kind, acc)
+// Quantised weights times int8 activations, for every SIMD path. The including file is inside its target region, has
+// included values.h and panel.h there, and has defined
+//   SL_NAME(x)         the name of a public function
+//   SL_LANES           outputs of a vector: 16, 8 or 4 (a panel's 16 rows are 16 / SL_LANES parts)
+//   SL_GROUP           rows of activations that share one pass over unpacked weights: as many as registers allow
+//   SL_FEW             up to so many rows the weights are unpacked in registers
+//   SL_PREFETCH_BYTES  how far ahead weights are fetched
+//   SL_SIGNED_OFFSET   what dot_pair needs added to signed weights: 128, or 0 where it takes signed ones
+//   SL_DOT_SATURATES   1 where dot_pair sums in 16 bits and so depends on the weights' range
+//   vi, vf             vectors of SL_LANES 32-bit integers (or 4 * SL_LANES bytes) and of floats
+//   v_load, v_store, v_zero, v_bytes, v_set, v_broadcast (4 bytes at an address), v_and, v_or, v_add8, v_add, v_sub,
+//   v_shl, v_shr, v_sar (by any number of bits, in 32-bit lanes), v_to_float, v_lookup(v_load16(table), indices 0...15)
+//   f_load, f_store (aligned), f_load_any, f_store_any, f_zero, f_load_half, f_broadcast, f_add, f_mul, f_fma, f_negate
+//   dot_start(range, bias), dot_pair(range, acc, w0, q0, w1, q1), dot_total(range, acc, bias)
+//                      4 products a lane and pair; `bias` is taken into account by either the first or the last
+//   sum_pair(range, acc, w0, w1), sum_total(range, acc)
+//                      the same with 1 for q
+// where `range` is of the weights as the dots see them (enum range), a constant in every call.
 //
 // Lanes are outputs and each lane is one chain over the blocks, so neither SL_LANES nor SL_GROUP shows in the bits.
 
-enum kind { Q4_0, Q4_1, Q8_0 };
+enum range { BELOW_16, BELOW_32, BELOW_64, SIGNED_BYTES };
 
 enum {
     PARTS = SL_PANEL_ROWS / SL_LANES,
     PART_BYTES = 4 * SL_LANES,
-    TILE_BYTES = 4 * SL_PANEL_ROWS,
-    CHUNK_BLOCKS = 20,  // of unpacked weights: with a group's activations within the first-level cache
-    SUM_GROUPS = 8      // groups that use a chunk before it is unpacked again
+    CHUNK_BLOCKS = 16, // of unpacked weights: with a group's activations within the first-level cache
+    SUM_GROUPS = 8     // groups that use a chunk before it is unpacked again
 };
 
-/// One block of a panel, unpacked once and used for many rows.
-struct unpacked_block {
-    uint8_t w[8][TILE_BYTES];
-    float s[SL_PANEL_ROWS];  // scale
-    float ws[SL_PANEL_ROWS]; // integer sum times scale
-    float m[SL_PANEL_ROWS];  // minimum
-} __attribute__((aligned(64)));
+// MARK: What sets formats apart. All of it is constant in every call.
 
-SL_INLINE int64_t block_bytes(enum kind kind) { return kind == Q8_0 ? 544 : kind == Q4_1 ? 320 : 288; }
+struct traits {
+    enum range range;
+    int offset; // what the integers that are multiplied have too much
+};
 
-SL_INLINE int64_t scale_offset(enum kind kind) { return kind == Q8_0 ? 512 : 256; }
-
-SL_INLINE vf read_scale(enum kind kind, const uint8_t *block, int part)
+/// As a panel holds the integers; signed ones come with SL_SIGNED_OFFSET added.
+SL_INLINE struct traits packed_traits(enum sl_format f)
 {
-    return f_load_half(block + scale_offset(kind) + 2 * SL_LANES * part);
-}
-
-SL_INLINE vf read_minimum(const uint8_t *block, int part) { return f_load_half(block + 288 + 2 * SL_LANES * part); }
-
-static void unpack_block(enum kind kind, const uint8_t *block, struct unpacked_block *out)
-{
-    for (int part = 0; part < PARTS; part++) {
-        vi sum = v_zero();
-        if (kind == Q8_0) {
-            for (int t = 0; t < 8; t++) {
-                vi w = v_load(block + t * TILE_BYTES + part * PART_BYTES);
-                sum = sum_bytes(sum, w);
-                v_store(out->w[t] + part * PART_BYTES, stored(kind, w));
-            }
-        } else {
-            vi bytes = v_zero();
-            for (int t = 0; t < 4; t++) {
-                vi v = v_load(block + t * TILE_BYTES + part * PART_BYTES);
-                vi low = v_and(v, v_bytes(15)), high = v_and(v_shift4(v), v_bytes(15));
-                bytes = v_add8(bytes, v_add8(low, high));
-                v_store(out->w[t] + part * PART_BYTES, low);
-                v_store(out->w[4 + t] + part * PART_BYTES, high);
-            }
-            sum = sum_nibbles(bytes);
-        }
-        vf s = read_scale(kind, block, part);
-        f_store(out->s + part * SL_LANES, s);
-        f_store(out->ws + part * SL_LANES, f_mul(v_to_float(sum_total(kind, sum)), s));
-        if (kind == Q4_1) f_store(out->m + part * SL_LANES, read_minimum(block, part));
+    switch (f) {
+    case SL_FORMAT_Q8_0:
+    case SL_FORMAT_IQ4_NL: return (struct traits){SIGNED_BYTES, SL_SIGNED_OFFSET};
+    case SL_FORMAT_Q5_0:
+    case SL_FORMAT_Q5_1:
+    case SL_FORMAT_Q5_K: return (struct traits){BELOW_32, sl_format_offset(f)};
+    case SL_FORMAT_Q6_K: return (struct traits){BELOW_64, sl_format_offset(f)};
+    default: return (struct traits){BELOW_16, sl_format_offset(f)};
     }
 }
 
-/// The chain's three links for one block and one row.
-SL_INLINE vf extend(enum kind kind, vf sum, vi integers, const struct sl_block *x, vf s, vf ws, vf m)
+/// As they are unpacked. Formats of one shape share the code that multiplies them, so unpacking makes them alike.
+enum shape { PLAIN, PLAIN_8, PLAIN_16, MINIMUM, MINIMUM_32, HALVES, HALVES_MINIMUM, SHAPE_COUNT };
+
+SL_INLINE enum shape shape_of(enum sl_format f)
 {
-    vf f = f_mul(v_to_float(total(kind, integers, x)), s);
-    sum = f_fma(f, f_broadcast(&x->d), sum);
-    sum = f_fma(ws, f_broadcast(&x->b), sum);
-    return kind == Q4_1 ? f_fma(m, f_broadcast(&x->a), sum) : sum;
+    if (sl_format_has_halves(f)) return sl_format_has_minimum(f) ? HALVES_MINIMUM : HALVES;
+    enum range range = packed_traits(f).range;
+    if (sl_format_has_minimum(f)) return SL_DOT_SATURATES && range == BELOW_32 ? MINIMUM_32 : MINIMUM;
+    if (!SL_DOT_SATURATES || range == SIGNED_BYTES) return PLAIN;
+    return range == BELOW_32 ? PLAIN_16 : PLAIN_8;
 }
+
+SL_INLINE struct traits unpacked_traits(enum shape s)
+{
+    switch (s) {
+    case PLAIN_8: return (struct traits){BELOW_16, 8};
+    case PLAIN_16: return (struct traits){BELOW_32, 16};
+    case MINIMUM:
+    case HALVES_MINIMUM: return (struct traits){BELOW_16, 0};
+    case MINIMUM_32: return (struct traits){BELOW_32, 0};
+    case HALVES:
+        return SL_DOT_SATURATES ? (struct traits){BELOW_64, 32} : (struct traits){SIGNED_BYTES, SL_SIGNED_OFFSET};
+    default: return (struct traits){SIGNED_BYTES, SL_SIGNED_OFFSET};
+    }
+}
+
+SL_INLINE int shape_has_halves(enum shape s) { return s == HALVES || s == HALVES_MINIMUM; }
+SL_INLINE int shape_has_minimum(enum shape s) { return s == MINIMUM || s == MINIMUM_32 || s == HALVES_MINIMUM; }
+
+// MARK: One block of a panel
+
+/// Tile t of a block, as bytes of packed_traits. `block` points to the part in its integers.
+SL_INLINE vi load_tile(enum sl_format f, const uint8_t *block, int t)
+{
+    static const int8_t values[16] __attribute__((aligned(16))) = {SL_IQ4_NL_VALUES};
+    const struct sl_layout l = sl_layout_of(f);
+    const uint8_t *two_bits = block + l.nibble_tiles * SL_TILE_BYTES;
+    const uint8_t *bits = two_bits + l.two_bit_tiles * SL_TILE_BYTES;
+    if (f == SL_FORMAT_Q8_0) {
+        vi w = v_load(block + t * SL_TILE_BYTES);
+        return SL_SIGNED_OFFSET ? v_add8(w, v_bytes(SL_SIGNED_OFFSET)) : w;
+    }
+    vi w = v_zero();
+    if (l.nibble_tiles) {
+        vi v = v_load(block + t % 4 * SL_TILE_BYTES);
+        w = v_and(t < 4 ? v : v_shr(v, 4), v_bytes(15));
+    }
+    if (f == SL_FORMAT_IQ4_NL) {
+        w = v_lookup(v_load16(values), w);
+        return SL_SIGNED_OFFSET ? v_add8(w, v_bytes(SL_SIGNED_OFFSET)) : w;
+    }
+    if (l.two_bit_tiles) {
+        vi v = v_load(two_bits + t / 4 * SL_TILE_BYTES);
+        int up = l.nibble_tiles ? 4 : 0, at = 2 * (t % 4);
+        v = at > up ? v_shr(v, at - up) : at < up ? v_shl(v, up - at) : v;
+        v = v_and(v, v_bytes(3 << up));
+        w = l.nibble_tiles ? v_or(w, v) : v;
+    }
+    if (l.bit_tiles) {
+        vi v = v_load(bits);
+        int up = l.nibble_tiles ? 4 : 2;
+        v = t > up ? v_shr(v, t - up) : t < up ? v_shl(v, up - t) : v;
+        w = v_or(w, v_and(v, v_bytes(1 << up)));
+    }
+    return w;
+}
+
+/// Scales, and minima, of one part of a block: of its halves, or the first alone.
+struct scales {
+    vf s[2];
+    vf m[2];
+};
+
+/// Of block `j` of a unit. `unit` is the whole unit, `part` a constant or not.
+SL_INLINE struct scales load_scales(enum sl_format f, const uint8_t *unit, int j, int part)
+{
+    const struct sl_layout l = sl_layout_of(f);
+    struct scales r;
+    const uint8_t *halves = unit + l.scales + 2 * SL_LANES * part;
+    vf d = f_load_half(halves), m = f_zero();
+    if (l.half_count > 1) m = f_load_half(halves + SL_HALVES_BYTES);
+    r.s[0] = r.s[1] = d;
+    r.m[0] = r.m[1] = m;
+    if (!l.scale_tiles) return r;
+    m = f_negate(m);
+    const uint8_t *tiles = unit + l.half_count * SL_HALVES_BYTES + PART_BYTES * part;
+    if (f == SL_FORMAT_Q4_K || f == SL_FORMAT_Q5_K) {
+        int at = j % 4 * 8;
+        vi s = v_load(tiles), n = v_load(tiles + SL_TILE_BYTES);
+        if (j < 4) {
+            s = v_and(v_shr(s, at), v_set(63));
+            n = v_and(v_shr(n, at), v_set(63));
+        } else {
+            vi low = v_load(tiles + 2 * SL_TILE_BYTES);
+            s = v_or(v_and(v_shr(low, at), v_set(15)), v_and(v_shr(s, at + 2), v_set(48)));
+            n = v_or(v_and(v_shr(low, at + 4), v_set(15)), v_and(v_shr(n, at + 2), v_set(48)));
+        }
+        r.s[0] = f_mul(d, v_to_float(s));
+        r.m[0] = f_mul(m, v_to_float(n));
+        return r;
+    }
+    int at = j % 2 * 16;
+    if (f == SL_FORMAT_Q3_K) {
+        vi low = v_shr(v_load(tiles + j / 2 % 2 * SL_TILE_BYTES), at + (j < 4 ? 0 : 4));
+        vi high = v_shr(v_load(tiles + 2 * SL_TILE_BYTES), at + j / 2 * 2);
+        for (int h = 0; h < 2; h++) {
+            vi s = v_or(v_and(v_shr(low, 8 * h), v_set(15)), v_shl(v_and(v_shr(high, 8 * h), v_set(3)), 4));
+            r.s[h] = f_mul(d, v_to_float(v_sub(s, v_set(32))));
+        }
+        return r;
+    }
+    vi word = v_load(tiles + j / 2 * SL_TILE_BYTES);
+    for (int h = 0; h < 2; h++) {
+        if (f == SL_FORMAT_Q6_K) {
+            r.s[h] = f_mul(d, v_to_float(v_sar(v_shl(word, 24 - 8 * h - at), 24)));
+        } else {
+            r.s[h] = f_mul(d, v_to_float(v_and(v_shr(word, at + 8 * h), v_set(15))));
+            r.m[h] = f_mul(m, v_to_float(v_and(v_shr(word, at + 8 * h + 4), v_set(15))));
+        }
+    }
+    return r;
+}
+
+/// The bias that takes an offset off again, from -128 times the sum of q.
+SL_INLINE vi load_bias(int offset, const int32_t *bias)
+{
+    switch (offset) {
+    case 128: return v_broadcast(bias);
+    case 32: return v_set(*bias >> 2);
+    case 16: return v_set(*bias >> 3);
+    case 8: return v_set(*bias >> 4);
+    case 4: return v_set(*bias >> 5);
+    default: return v_zero();
+    }
+}
+
+// MARK: A few rows, where reading the weights is all the work: unpacked in registers
 
 #define SL_EACH_ROW _Pragma("clang loop unroll(full)") for (int r = 0; r < rows; r++)
 
-/// `rows` rows times one part of a panel's unpacked blocks; sums[row][16] are carried on. Meanwhile fetches
-/// `next_bytes` a block from `next`, which is unpacked next.
-SL_INLINE void run_unpacked(enum kind kind, const int rows, const struct unpacked_block *w, int64_t block_count,
-    const struct sl_block *x, int64_t stride, int part, float *sums, const uint8_t *next, int64_t next_bytes)
+/// The integer products of half `half` (or of all 32 columns, -1) of a block and each row, as floats times the scale:
+/// f[r] = float(i) * s, or with `continues` f[r] = fma(float(i), s, f[r]). Gives the weights' sum in the same way.
+SL_INLINE vf few_products(enum sl_format format, const int rows, const uint8_t *block, int half,
+    const struct sl_block *x, int64_t stride, vf s, vf *f, vf total, const int continues)
 {
-    vf carried[SL_GROUP];
-    SL_EACH_ROW carried[r] = f_load(sums + r * SL_PANEL_ROWS + part * SL_LANES);
-    for (int64_t b = 0; b < block_count; b++, w++, x++, next += next_bytes) {
-        vi acc[SL_GROUP];
-        for (int64_t line = 0; line < block_bytes(kind); line += 64) __builtin_prefetch(next + line);
-        SL_EACH_ROW acc[r] = start(kind, x + r * stride);
-        _Pragma("clang loop unroll(full)") for (int t = 0; t < 8; t++) {
-            operand o = prepare(kind, v_load(w->w[t] + part * PART_BYTES));
-            SL_EACH_ROW acc[r] = dot(kind, acc[r], o, v_broadcast(x[r * stride].q + 4 * t));
-        }
-        vf s = f_load(w->s + part * SL_LANES), ws = f_load(w->ws + part * SL_LANES);
-        vf m = kind == Q4_1 ? f_load(w->m + part * SL_LANES) : f_zero();
-        SL_EACH_ROW carried[r] = extend(kind, carried[r], acc[r], x + r * stride, s, ws, m);
+    const struct traits t = packed_traits(format);
+    vi acc[SL_FEW], bytes = v_zero(), sum = v_zero();
+#define SL_FEW_BIAS(r) load_bias(t.offset, half < 0 ? &x[(r) * stride].bias : x[(r) * stride].half_bias + half)
+    SL_EACH_ROW acc[r] = dot_start(t.range, SL_FEW_BIAS(r));
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < (half < 0 ? 4 : 2); i++) {
+        // Of nibbles, the two tiles of a pair come out of the same bytes.
+        const int t0 = half < 0 ? (format == SL_FORMAT_Q8_0 ? 2 * i : i) : 4 * half + 2 * i;
+        const int t1 = half < 0 && format != SL_FORMAT_Q8_0 ? t0 + 4 : t0 + 1;
+        vi w0 = load_tile(format, block, t0), w1 = load_tile(format, block, t1);
+        if (t.range == SIGNED_BYTES) sum = sum_pair(t.range, sum, w0, w1);
+        else bytes = v_add8(bytes, v_add8(w0, w1));
+        SL_EACH_ROW acc[r] = dot_pair(t.range, acc[r], w0, v_broadcast(x[r * stride].q + 4 * t0), w1,
+            v_broadcast(x[r * stride].q + 4 * t1));
     }
-    SL_EACH_ROW f_store(sums + r * SL_PANEL_ROWS + part * SL_LANES, carried[r]);
+    if (t.range != SIGNED_BYTES) sum = sum_pair(t.range, sum, bytes, v_zero());
+    sum = sum_total(t.range, sum);
+    if (t.offset) sum = v_sub(sum, v_set(t.offset * (half < 0 ? 32 : 16)));
+    SL_EACH_ROW {
+        vf i = v_to_float(dot_total(t.range, acc[r], SL_FEW_BIAS(r)));
+        f[r] = continues ? f_fma(i, s, f[r]) : f_mul(i, s);
+    }
+#undef SL_FEW_BIAS
+    return continues ? f_fma(v_to_float(sum), s, total) : f_mul(v_to_float(sum), s);
 }
 
-/// `rows` rows times one part of a panel as it lies in memory: for few rows, where reading is all the work.
-SL_INLINE void run_packed(enum kind kind, const int rows, const uint8_t *block, int64_t block_count,
+/// `rows` rows times one part of a panel.
+SL_INLINE void run_few(enum sl_format format, const int rows, const uint8_t *panel, int64_t block_count,
     const struct sl_block *x, int64_t stride, int part, float *sums)
 {
-    vf carried[SL_GROUP];
+    const struct sl_layout l = sl_layout_of(format);
+    const int unit_blocks = l.unit_columns / SL_BLOCK_COLUMNS;
+    vf carried[SL_FEW];
     SL_EACH_ROW carried[r] = f_zero();
-    block += part * PART_BYTES;
-    for (int64_t b = 0; b < block_count; b++, block += block_bytes(kind), x++) {
-        vi acc[SL_GROUP], sum = v_zero();
-        for (int64_t line = 0; line < block_bytes(kind) && part == 0; line += 64) {
-            __builtin_prefetch(block + SL_PREFETCH_BYTES + line);
-        }
-        SL_EACH_ROW acc[r] = start(kind, x + r * stride);
-        if (kind == Q8_0) {
-            _Pragma("clang loop unroll(full)") for (int t = 0; t < 8; t++) {
-                vi w = v_load(block + t * TILE_BYTES);
-                sum = sum_bytes(sum, w);
-                operand o = prepare(kind, stored(kind, w));
-                SL_EACH_ROW acc[r] = dot(kind, acc[r], o, v_broadcast(x[r * stride].q + 4 * t));
+    for (int64_t u = 0; u < block_count / unit_blocks; u++, panel += l.unit_bytes) {
+        const uint8_t *block = panel + l.blocks + part * PART_BYTES;
+        for (int line = 0; line < l.blocks && part == 0; line += 64) __builtin_prefetch(panel + l.unit_bytes + line);
+        for (int j = 0; j < unit_blocks; j++, block += l.block_bytes, x++) {
+            int fetched = l.scale_tiles ? l.block_bytes : l.unit_bytes;
+            for (int line = 0; line < fetched && part == 0; line += 64) {
+                __builtin_prefetch(block + SL_PREFETCH_BYTES + line);
             }
-        } else {
-            vi bytes = v_zero();
-            _Pragma("clang loop unroll(full)") for (int t = 0; t < 4; t++) {
-                vi v = v_load(block + t * TILE_BYTES);
-                vi low = v_and(v, v_bytes(15)), high = v_and(v_shift4(v), v_bytes(15));
-                bytes = v_add8(bytes, v_add8(low, high));
-                operand o = prepare(kind, low), p = prepare(kind, high);
-                SL_EACH_ROW acc[r] = dot(kind, acc[r], o, v_broadcast(x[r * stride].q + 4 * t));
-                SL_EACH_ROW acc[r] = dot(kind, acc[r], p, v_broadcast(x[r * stride].q + 16 + 4 * t));
+            struct scales c = load_scales(format, panel, j, part);
+            vf f[SL_FEW], total = f_zero();
+            if (sl_format_has_halves(format)) {
+                total = few_products(format, rows, block, 0, x, stride, c.s[0], f, total, 0);
+                total = few_products(format, rows, block, 1, x, stride, c.s[1], f, total, 1);
+            } else {
+                total = few_products(format, rows, block, -1, x, stride, c.s[0], f, total, 0);
             }
-            sum = sum_nibbles(bytes);
+            SL_EACH_ROW {
+                const struct sl_block *y = x + r * stride;
+                carried[r] = f_fma(f[r], f_broadcast(&y->d), carried[r]);
+                carried[r] = f_fma(total, f_broadcast(&y->b), carried[r]);
+                if (!sl_format_has_minimum(format)) continue;
+                if (!sl_format_has_halves(format)) {
+                    carried[r] = f_fma(c.m[0], f_broadcast(&y->a), carried[r]);
+                    continue;
+                }
+                carried[r] = f_fma(c.m[0], f_broadcast(&y->half_a[0]), carried[r]);
+                carried[r] = f_fma(c.m[1], f_broadcast(&y->half_a[1]), carried[r]);
+            }
         }
-        const uint8_t *whole = block - part * PART_BYTES;
-        vf s = read_scale(kind, whole, part), ws = f_mul(v_to_float(sum_total(kind, sum)), s);
-        vf m = kind == Q4_1 ? read_minimum(whole, part) : f_zero();
-        SL_EACH_ROW carried[r] = extend(kind, carried[r], acc[r], x + r * stride, s, ws, m);
     }
     SL_EACH_ROW f_store(sums + r * SL_PANEL_ROWS + part * SL_LANES, carried[r]);
 }
 
-/// Writes the sums of `rows` rows and one panel.
-static void write_sums(const struct sl_multiplication *m, const float *sums, int64_t row, int64_t rows, int64_t panel)
-{
-    int64_t first = panel * SL_PANEL_ROWS;
-    int64_t count = m->matrix->rows - first < SL_PANEL_ROWS ? m->matrix->rows - first : SL_PANEL_ROWS;
-    for (int64_t r = 0; r < rows; r++, sums += SL_PANEL_ROWS) {
-        float *out = m->output + (row + r) * m->output_stride + first;
-        if (count < SL_PANEL_ROWS) {
-            for (int64_t i = 0; i < count; i++) out[i] = m->adds ? out[i] + sums[i] : sums[i];
-            continue;
-        }
-        for (int part = 0; part < PARTS; part++) {
-            vf v = f_load(sums + part * SL_LANES);
-            if (m->adds) v = f_add(f_load_any(out + part * SL_LANES), v);
-            f_store_any(out + part * SL_LANES, v);
-        }
-    }
-}
+// MARK: Many rows: a panel is unpacked once, chunk by chunk
 
-#define SL_ROWS_CASE(n, call) \
-    case n: { enum { rows = n }; call; break; }
-#if SL_GROUP == 12
-#define SL_ROWS_SWITCH(count, call) \
-    switch (count) { \
-        SL_ROWS_CASE(1, call) SL_ROWS_CASE(2, call) SL_ROWS_CASE(3, call) SL_ROWS_CASE(4, call) \
-        SL_ROWS_CASE(5, call) SL_ROWS_CASE(6, call) SL_ROWS_CASE(7, call) SL_ROWS_CASE(8, call) \
-        SL_ROWS_CASE(9, call) SL_ROWS_CASE(10, call) SL_ROWS_CASE(11, call) SL_ROWS_CASE(12, call) \
-    }
-#else
-#define SL_ROWS_SWITCH(count, call) \
-    switch (count) { \
-        SL_ROWS_CASE(1, call) SL_ROWS_CASE(2, call) SL_ROWS_CASE(3, call) SL_ROWS_CASE(4, call) \
-    }
-#endif
+/// One block of a panel, in the form of its shape.
+struct unpacked_block {
+    uint8_t w[8][SL_TILE_BYTES];
+    float s[2][SL_PANEL_ROWS]; // scales, of the halves or the first alone
+    float ws[SL_PANEL_ROWS];   // integer sum times scale
+    float m[2][SL_PANEL_ROWS]; // minima
+} __attribute__((aligned(64)));
 
-SL_INLINE void multiply_few(enum kind kind, const struct sl_multiplication *m)
+SL_INLINE void unpack_block(enum sl_format format, const uint8_t *unit, int j, struct unpacked_block *out)
 {
-    _Alignas(64) float sums[SL_GROUP * SL_PANEL_ROWS];
-    int64_t count = m->row_end - m->row_begin, block_count = m->matrix->columns / SL_BLOCK_COLUMNS;
-    int64_t stride = m->rows->block_stride;
-    const struct sl_block *x = m->rows->blocks + m->row_begin * stride;
-    for (int64_t p = m->panel_begin; p < m->panel_end; p++) {
-        const uint8_t *panel = m->matrix->panels + p * m->matrix->panel_bytes;
-        for (int part = 0; part < PARTS; part++) {
-            SL_ROWS_SWITCH(count, run_packed(kind, rows, panel, block_count, x, stride, part, sums))
-        }
-        write_sums(m, sums, m->row_begin, count, p);
-    }
-}
-
-/// Rows [row, row + count) in `group_count` groups of about equal size times one panel.
-SL_INLINE void multiply_panel(enum kind kind, const struct sl_multiplication *m, int64_t row, int64_t count,
-    int64_t group_count, int64_t p)
-{
-    _Alignas(64) float sums[SUM_GROUPS * SL_GROUP * SL_PANEL_ROWS] ;
-    struct unpacked_block chunk[CHUNK_BLOCKS];
-    int64_t block_count = m->matrix->columns / SL_BLOCK_COLUMNS, stride = m->rows->block_stride;
-    int64_t chunk_count = (block_count + CHUNK_BLOCKS - 1) / CHUNK_BLOCKS;
-    const uint8_t *panel = m->matrix->panels + p * m->matrix->panel_bytes;
-    memset(sums, 0, sizeof(float) * (size_t)(count * SL_PANEL_ROWS));
-    for (int64_t c = 0; c < chunk_count; c++) {
-        int64_t first = block_count * c / chunk_count, last = block_count * (c + 1) / chunk_count;
-        for (int64_t b = first; b < last; b++) unpack_block(kind, panel + b * block_bytes(kind), chunk + b - first);
-        const uint8_t *next = panel + last * block_bytes(kind); // of this panel or the one behind it
-        for (int64_t g = 0; g < group_count; g++) {
-            int64_t begin = count * g / group_count, n = count * (g + 1) / group_count - begin;
-            const struct sl_block *x = m->rows->blocks + (row + begin) * stride + first;
-            for (int part = 0; part < PARTS; part++) {
-                int64_t next_bytes = g == 0 && part == 0 ? block_bytes(kind) : 0;
-                SL_ROWS_SWITCH(n, run_unpacked(kind, rows, chunk, last - first, x, stride, part,
-                    sums + begin * SL_PANEL_ROWS, next, next_bytes))
+    const struct sl_layout l = sl_layout_of(format);
+    const struct traits packed = packed_traits(format), unpacked = unpacked_traits(shape_of(format));
+    for (int part = 0; part < PARTS; part++) {
+        const uint8_t *block = unit + l.blocks + j * l.block_bytes + part * PART_BYTES;
+        struct scales c = load_scales(format, unit, j, part);
+        vf total = f_zero();
+        _Pragma("clang loop unroll(full)") for (int h = 0; h < 2; h++) {
+            vi bytes = v_zero(), sum = v_zero();
+            _Pragma("clang loop unroll(full)") for (int t = 4 * h; t < 4 * h + 4; t += 2) {
+                vi w0 = load_tile(format, block, t), w1 = load_tile(format, block, t + 1);
+                if (packed.range == SIGNED_BYTES) sum = sum_pair(packed.range, sum, w0, w1);
+                else bytes = v_add8(bytes, v_add8(w0, w1));
+                if (unpacked.offset != packed.offset) {
+                    w0 = v_add8(w0, v_bytes(unpacked.offset - packed.offset));
+                    w1 = v_add8(w1, v_bytes(unpacked.offset - packed.offset));
+                }
+                v_store(out->w[t] + part * PART_BYTES, w0);
+                v_store(out->w[t + 1] + part * PART_BYTES, w1);
+            }
+            if (packed.range != SIGNED_BYTES) sum = sum_pair(packed.range, sum, bytes, v_zero());
+            sum = v_sub(sum_total(packed.range, sum), v_set(packed.offset * 16));
+            if (sl_format_has_halves(format)) {
+                total = h ? f_fma(v_to_float(sum), c.s[1], total) : f_mul(v_to_float(sum), c.s[0]);
+                f_store(out->s[h] + part * SL_LANES, c.s[h]);
+                if (sl_format_has_minimum(format)) f_store(out->m[h] + part * SL_LANES, c.m[h]);
+            } else {
+                total = f_add(total, v_to_float(sum)); // exact
             }
         }
-    }
-    write_sums(m, sums, row, count, p);
-}
-
-SL_INLINE void multiply_quantised(enum kind kind, const struct sl_multiplication *m)
-{
-    int64_t count = m->row_end - m->row_begin, row_max = SUM_GROUPS * SL_GROUP;
-    if (count <= SL_GROUP) {
-        multiply_few(kind, m);
-        return;
-    }
-    int64_t piece_count = (count + row_max - 1) / row_max;
-    for (int64_t p = m->panel_begin; p < m->panel_end; p++) {
-        for (int64_t i = 0; i < piece_count; i++) {
-            int64_t begin = count * i / piece_count, n = count * (i + 1) / piece_count - begin;
-            multiply_panel(kind, m, m->row_begin + begin, n, (n + SL_GROUP - 1) / SL_GROUP, p);
+        if (!sl_format_has_halves(format)) {
+            total = f_mul(total, c.s[0]);
+            f_store(out->s[0] + part * SL_LANES, c.s[0]);
+            if (sl_format_has_minimum(format)) f_store(out->m[0] + part * SL_LANES, c.m[0]);
         }
+        f_store(out->ws + part * SL_LANES, total);
     }
 }
 
-void SL_NAME(multiply_q4_0)(const struct sl_multiplication *m) { multiply_quantised(Q4_0, m); }
-void SL_NAME(multiply_q4_1)(const struct sl_multiplication *m) { multiply_quantised(Q4_1, m); }
-void SL_NAME(multiply_q8_0)(const struct sl_multiplication *m) { multiply_quantised(Q8_0, m); }
+/// A run of unpacked blocks and the activations of a group's rows; sums[row][16] are carried on. Meanwhile fetches
+/// `next_bytes` a block from `next`, which is unpacked next.
+struct run {
+    const struct unpacked_block *w;
+    int64_t block_count;
+    const struct sl_block *x;
+    int64_t stride;
+    float *sums;
+    const uint8_t *next;
+    int64_t next_bytes;
+};
+
+SL_INLINE void run_part(enum shape shape, const int rows, const struct run *run, int part, int64_t next_bytes)
+{
+    const struct traits t = unpacked_traits(shape);
+    const struct unpacked_block *w = run->w;
+    const struct sl_block *x = run->x;
+    const uint8_t *next = run->next;
+    const int64_t stride = run->stride;
+    vf carried[SL_GROUP];
+    SL_EACH_ROW carried[r] = f_load(run->sums + r * SL_PANEL_ROWS + part * SL_LANES);
+    for (int64_t b = 0; b < run->block_count; b++, w++, x++, next += next_bytes) {
+        vi acc[SL_GROUP];
+        vf f[SL_GROUP];
+        for (int64_t line = 0; line < next_bytes; line += 64) __builtin_prefetch(next + line);
+        _Pragma("clang loop unroll(full)") for (int h = 0; h < (shape_has_halves(shape) ? 2 : 1); h++) {
+#define SL_RUN_BIAS(r) (shape_has_halves(shape) ? x[(r) * stride].half_bias + h : &x[(r) * stride].bias)
+            const int first = 4 * h, last = shape_has_halves(shape) ? first + 4 : 8;
+            SL_EACH_ROW acc[r] = dot_start(t.range, load_bias(t.offset, SL_RUN_BIAS(r)));
+            _Pragma("clang loop unroll(full)") for (int i = first; i < last; i += 2) {
+                vi w0 = v_load(w->w[i] + part * PART_BYTES), w1 = v_load(w->w[i + 1] + part * PART_BYTES);
+                SL_EACH_ROW acc[r] = dot_pair(t.range, acc[r], w0, v_broadcast(x[r * stride].q + 4 * i), w1,
+                    v_broadcast(x[r * stride].q + 4 * i + 4));
+            }
+            vf s = f_load(w->s[h] + part * SL_LANES);
+            SL_EACH_ROW {
+                vf i = v_to_float(dot_total(t.range, acc[r], load_bias(t.offset, SL_RUN_BIAS(r))));
+                f[r] = h ? f_fma(i, s, f[r]) : f_mul(i, s);
+            }
+#undef SL_RUN_BIAS
+        }
+        vf ws = f_load(w->ws + part * SL_LANES);
+        SL_EACH_ROW carried[r] = f_fma(f[r], f_broadcast(&x[r * stride].d), carried[r]);
+        SL_EACH_ROW carried[r] = f_fma(ws, f_broadcast(&x[r * stride].b), carried[r]);
+        if (!shape_has_minimum(shape)) continue;
+        vf m = f_load(w->m[0] + part * SL_LANES);
+        if (!shape_has_halves(shape)) {
+            SL_EACH_ROW carried[r] = f_fma(m, f_broadcast(&x[r * stride].a), carried[r]);
+            continue;
+        }
+        vf m1 = f_load(w->m[1] + part * SL_LANES);
+        SL_EACH_ROW carried[r] = f_fma(m, f_broadcast(&x[r * stride].half_a[0]), carried[r]);
+        SL_EACH_ROW carried[r] = f_fma(m1, f_broadcast(&x[r * stride].half_a[1]), carried[r]);
+    }
+    SL_EACH_ROW f_store(run->sums + r * SL_PANEL_ROWS + part * SL_LANES, carried[r]);
+}
+
+#include "multiply_rows.h"

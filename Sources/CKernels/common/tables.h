@@ -3,10 +3,23 @@
 
 #include "../include/sl_kernels.h"
 
+// What a path defines for its table: NAME(x) gives the name of a function.
+#define SL_FLOAT_MULTIPLIES(NAME) NAME(multiply_f32), NAME(multiply_f16), NAME(multiply_bf16)
+#define SL_QUANTISED_MULTIPLIES(NAME) \
+    NAME(multiply_q4_0), NAME(multiply_q4_1), NAME(multiply_q5_0), NAME(multiply_q5_1), NAME(multiply_q8_0), \
+    NAME(multiply_iq4_nl), NAME(multiply_q2_k), NAME(multiply_q3_k), NAME(multiply_q4_k), NAME(multiply_q5_k), \
+    NAME(multiply_q6_k)
+#define SL_DECLARE_FLOAT_MULTIPLIES(NAME) extern sl_multiply_function SL_FLOAT_MULTIPLIES(NAME)
+#define SL_DECLARE_QUANTISED_MULTIPLIES(NAME) extern sl_multiply_function SL_QUANTISED_MULTIPLIES(NAME)
+
 extern const struct sl_kernels sl_scalar_kernels;
 #if defined(__x86_64__)
 extern const struct sl_kernels sl_scalar_fma_kernels;
 extern const struct sl_kernels sl_avx2_kernels;
+extern const struct sl_kernels sl_avx_vnni_kernels;
+extern const struct sl_kernels sl_avx_vnni_evex_kernels;
 extern const struct sl_kernels sl_avx512_kernels;
 extern const struct sl_kernels sl_avx512_vnni_kernels;
+#elif defined(__aarch64__)
+extern const struct sl_kernels sl_neon_kernels;
 #endif

@@ -10,6 +10,8 @@
 #define SL_PANEL_ROWS 16
 /// Columns of a quantised block, of weights and of activations.
 #define SL_BLOCK_COLUMNS 32
+/// Columns of a unit of the K formats: eight blocks under one header.
+#define SL_UNIT_COLUMNS 256
 /// Positions of a KV block.
 #define SL_KV_POSITIONS 32
 /// Blocks of keys or values between what is computed and what is fetched from memory meanwhile.
@@ -25,19 +27,37 @@ enum sl_format {
     SL_FORMAT_BF16,
     SL_FORMAT_Q4_0,
     SL_FORMAT_Q4_1,
+    SL_FORMAT_Q5_0,
+    SL_FORMAT_Q5_1,
     SL_FORMAT_Q8_0,
+    SL_FORMAT_IQ4_NL,
+    SL_FORMAT_Q2_K,
+    SL_FORMAT_Q3_K,
+    SL_FORMAT_Q4_K,
+    SL_FORMAT_Q5_K,
+    SL_FORMAT_Q6_K,
     SL_FORMAT_COUNT
 };
 
-enum sl_isa { SL_ISA_SCALAR, SL_ISA_AVX2, SL_ISA_AVX512, SL_ISA_AVX512_VNNI, SL_ISA_COUNT };
+enum sl_isa {
+    SL_ISA_SCALAR,
+    SL_ISA_AVX2,
+    SL_ISA_AVX_VNNI,
+    SL_ISA_AVX512,
+    SL_ISA_AVX512_VNNI,
+    SL_ISA_NEON,
+    SL_ISA_COUNT
+};
 
-/// 32 activations: x ~ d * (q - z), b = -z * d, a = d * (sum of q - 32 z), bias = -128 * (sum of q).
+/// 32 activations, a cache line: x ~ d * (q - z) with an integer z.
 struct sl_block {
-    int8_t q[SL_BLOCK_COLUMNS];
+    int8_t q[SL_BLOCK_COLUMNS]; // -127 ... 127
     float d;
-    float b;
-    float a;
-    int32_t bias;
+    float b;                    // -z * d
+    float a;                    // d * (sum of q - 32 z)
+    int32_t bias;               // -128 * (sum of q)
+    int32_t half_bias[2];       // -128 * (sum of q), of the first and the last 16
+    float half_a[2];            // d * (sum of q - 16 z), likewise
 };
 
 /// Rows of activations in the forms that weights are multiplied with. Either pointer may be NULL when no

@@ -1,5 +1,7 @@
 #include "../common/tables.h"
 #include "../common/values.h"
+#include "../common/block.h"
+#include "../common/panel.h"
 
 #define SL_NAME(x) sl_scalar_##x
 #define SL_TITLE "scalar"

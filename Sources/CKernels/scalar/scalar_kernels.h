@@ -17,25 +17,22 @@ static void SL_NAME(quantize)(const float *x, int64_t columns, struct sl_block *
             high = x[k] > high ? x[k] : high;
         }
         float range = high - low;
-        memset(block, 0, sizeof *block);
         if (magnitude >= 0x7f800000u || range == __builtin_inff()) {
-            block->d = block->b = block->a = __builtin_nanf("");
+            sl_block_set_not_finite(block);
             continue;
         }
+        sl_block_clear(block);
         if (range < 0x1p-100f) continue;
         float d = range / 254.0f, inverse = 1.0f / d;
         float zero = sl_value_round(sl_value_fma(-low, inverse, -127.0f));
-        int32_t sum = 0;
+        int32_t sums[2] = {0, 0};
         for (int k = 0; k < SL_BLOCK_COLUMNS; k++) {
             float q = sl_value_round(sl_value_fma(x[k], inverse, zero));
             q = q > 127.0f ? 127.0f : q < -127.0f ? -127.0f : q;
             block->q[k] = (int8_t)q;
-            sum += (int32_t)q;
+            sums[k / 16] += (int32_t)q;
         }
-        block->d = d;
-        block->b = -zero * d;
-        block->a = d * (float)(sum - 32 * (int32_t)zero);
-        block->bias = -128 * sum;
+        sl_block_finish(block, d, zero, sums[0], sums[1]);
     }
 }
 
@@ -100,46 +97,37 @@ static void SL_NAME(max_exp_sum)(const float *x, int64_t count, float *max, floa
 
 // MARK: Weights
 
-/// The integers of one row of a panel's block, and its scale and minimum.
-struct SL_NAME(weight_block) {
-    int32_t w[SL_BLOCK_COLUMNS];
-    int32_t sum;
-    float s;
-    float m;
-};
-
-SL_INLINE float SL_NAME(half_at)(const uint8_t *p, int64_t index)
-{
-    uint16_t h;
-    memcpy(&h, p + 2 * index, 2);
-    return sl_value_from_half(h);
-}
-
-static void SL_NAME(read_block)(enum sl_format format, const uint8_t *block, int64_t row,
-    struct SL_NAME(weight_block) *out)
-{
-    int64_t tile_count = format == SL_FORMAT_Q8_0 ? 8 : 4;
-    const uint8_t *scales = block + tile_count * 4 * SL_PANEL_ROWS;
-    out->sum = 0;
-    for (int k = 0; k < SL_BLOCK_COLUMNS; k++) {
-        int tile = format == SL_FORMAT_Q8_0 ? k / 4 : k % 16 / 4;
-        uint8_t byte = block[tile * 4 * SL_PANEL_ROWS + 4 * row + k % 4];
-        int32_t nibble = k < 16 ? byte & 15 : byte >> 4;
-        out->w[k] = format == SL_FORMAT_Q8_0 ? (int8_t)byte : format == SL_FORMAT_Q4_0 ? nibble - 8 : nibble;
-        out->sum += out->w[k];
-    }
-    out->s = SL_NAME(half_at)(scales, row);
-    out->m = format == SL_FORMAT_Q4_1 ? SL_NAME(half_at)(scales, SL_PANEL_ROWS + row) : 0.0f;
-}
-
 SL_INLINE void SL_NAME(write_output)(const struct sl_multiplication *m, int64_t row, int64_t n, float value)
 {
     float *out = m->output + row * m->output_stride + n;
     *out = m->adds ? *out + value : value;
 }
 
-SL_INLINE void SL_NAME(multiply_quantised)(const struct sl_multiplication *m, enum sl_format format,
-    int64_t block_bytes)
+/// sums[row] continued by one block.
+SL_INLINE void SL_NAME(extend)(enum sl_format format, const struct sl_row_block *w, const struct sl_block *x,
+    float *sum)
+{
+    int32_t dots[2] = {0, 0}, totals[2] = {0, 0};
+    for (int k = 0; k < SL_BLOCK_COLUMNS; k++) {
+        dots[k / 16] += w->w[k] * x->q[k];
+        totals[k / 16] += w->w[k];
+    }
+    float f = (float)(dots[0] + dots[1]) * w->s[0], total = (float)(totals[0] + totals[1]) * w->s[0];
+    if (sl_format_has_halves(format)) {
+        f = sl_value_fma((float)dots[1], w->s[1], (float)dots[0] * w->s[0]);
+        total = sl_value_fma((float)totals[1], w->s[1], (float)totals[0] * w->s[0]);
+    }
+    *sum = sl_value_fma(f, x->d, *sum);
+    *sum = sl_value_fma(total, x->b, *sum);
+    if (!sl_format_has_minimum(format)) return;
+    if (!sl_format_has_halves(format)) {
+        *sum = sl_value_fma(w->m[0], x->a, *sum);
+        return;
+    }
+    for (int h = 0; h < 2; h++) *sum = sl_value_fma(w->m[h], x->half_a[h], *sum);
+}
+
+SL_INLINE void SL_NAME(multiply_quantised)(const struct sl_multiplication *m, enum sl_format format)
 {
     int64_t block_count = m->matrix->columns / SL_BLOCK_COLUMNS;
     for (int64_t n = m->panel_begin * SL_PANEL_ROWS; n < m->panel_end * SL_PANEL_ROWS && n < m->matrix->rows; n++) {
@@ -148,15 +136,11 @@ SL_INLINE void SL_NAME(multiply_quantised)(const struct sl_multiplication *m, en
             int64_t count = m->row_end - first < 8 ? m->row_end - first : 8;
             float sums[8] = {0};
             for (int64_t b = 0; b < block_count; b++) {
-                struct SL_NAME(weight_block) w;
-                SL_NAME(read_block)(format, panel + b * block_bytes, n % SL_PANEL_ROWS, &w);
+                struct sl_row_block w;
+                sl_row_block_read(format, panel, b, n % SL_PANEL_ROWS, &w);
                 for (int64_t r = 0; r < count; r++) {
                     const struct sl_block *x = m->rows->blocks + (first + r) * m->rows->block_stride + b;
-                    int32_t dot = 0;
-                    for (int k = 0; k < SL_BLOCK_COLUMNS; k++) dot += w.w[k] * x->q[k];
-                    sums[r] = sl_value_fma((float)dot * w.s, x->d, sums[r]);
-                    sums[r] = sl_value_fma((float)w.sum * w.s, x->b, sums[r]);
-                    if (format == SL_FORMAT_Q4_1) sums[r] = sl_value_fma(w.m, x->a, sums[r]);
+                    SL_NAME(extend)(format, &w, x, sums + r);
                 }
             }
             for (int64_t r = 0; r < count; r++) SL_NAME(write_output)(m, first + r, n, sums[r]);
@@ -164,20 +148,20 @@ SL_INLINE void SL_NAME(multiply_quantised)(const struct sl_multiplication *m, en
     }
 }
 
-static void SL_NAME(multiply_q4_0)(const struct sl_multiplication *m)
-{
-    SL_NAME(multiply_quantised)(m, SL_FORMAT_Q4_0, 288);
-}
-
-static void SL_NAME(multiply_q4_1)(const struct sl_multiplication *m)
-{
-    SL_NAME(multiply_quantised)(m, SL_FORMAT_Q4_1, 320);
-}
-
-static void SL_NAME(multiply_q8_0)(const struct sl_multiplication *m)
-{
-    SL_NAME(multiply_quantised)(m, SL_FORMAT_Q8_0, 544);
-}
+#define SL_MULTIPLY(name, format) \
+    static void SL_NAME(name)(const struct sl_multiplication *m) { SL_NAME(multiply_quantised)(m, format); }
+SL_MULTIPLY(multiply_q4_0, SL_FORMAT_Q4_0)
+SL_MULTIPLY(multiply_q4_1, SL_FORMAT_Q4_1)
+SL_MULTIPLY(multiply_q5_0, SL_FORMAT_Q5_0)
+SL_MULTIPLY(multiply_q5_1, SL_FORMAT_Q5_1)
+SL_MULTIPLY(multiply_q8_0, SL_FORMAT_Q8_0)
+SL_MULTIPLY(multiply_iq4_nl, SL_FORMAT_IQ4_NL)
+SL_MULTIPLY(multiply_q2_k, SL_FORMAT_Q2_K)
+SL_MULTIPLY(multiply_q3_k, SL_FORMAT_Q3_K)
+SL_MULTIPLY(multiply_q4_k, SL_FORMAT_Q4_K)
+SL_MULTIPLY(multiply_q5_k, SL_FORMAT_Q5_K)
+SL_MULTIPLY(multiply_q6_k, SL_FORMAT_Q6_K)
+#undef SL_MULTIPLY
 
 SL_INLINE float SL_NAME(weight_at)(enum sl_format format, const uint8_t *panel, int64_t index)
 {
@@ -271,8 +255,7 @@ static void SL_NAME(divide)(const float *x, float by, int64_t count, float *y)
 
 const struct sl_kernels SL_NAME(kernels) = {
     .name = SL_TITLE,
-    .multiply = {SL_NAME(multiply_f32), SL_NAME(multiply_f16), SL_NAME(multiply_bf16), SL_NAME(multiply_q4_0),
-        SL_NAME(multiply_q4_1), SL_NAME(multiply_q8_0)},
+    .multiply = {SL_FLOAT_MULTIPLIES(SL_NAME), SL_QUANTISED_MULTIPLIES(SL_NAME)},
     .quantize = SL_NAME(quantize),
     .rms_scale = SL_NAME(rms_scale),
     .scale_multiply = SL_NAME(scale_multiply),

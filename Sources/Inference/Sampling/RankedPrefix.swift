@@ -23,26 +23,43 @@ package struct RankedPrefix {
     private mutating func sortMore() {
         let end = min(keys.count, max(64, sortedCount * 4))
         if end < keys.count { select(end, from: sortedCount) }
-        var run = UnsafeMutableBufferPointer(rebasing: keys[sortedCount..<end])
-        run.sort(by: >)
+        sort(sortedCount, end - 1)
         sortedCount = end
     }
+
+    /// Sorts keys[low...high], the largest first: in place, where the standard library's sort takes memory.
+    private func sort(_ low: Int, _ high: Int) {
+        var (low, high) = (low, high)
+        while high - low >= Self.insertionCountMax {
+            let (left, right) = partition(low, high)
+            // The shorter side first, so that the depth stays logarithmic.
+            if right - low < high - left {
+                sort(low, right)
+                low = left
+            } else {
+                sort(left, high)
+                high = right
+            }
+        }
+        guard low < high else { return }
+        for index in low + 1...high {
+            let key = keys[index]
+            var place = index
+            while place > low, keys[place - 1] < key {
+                keys[place] = keys[place - 1]
+                place -= 1
+            }
+            keys[place] = key
+        }
+    }
+
+    private static let insertionCountMax = 16
 
     /// Moves the largest keys of `begin...` in front of index `end` (quickselect).
     private func select(_ end: Int, from begin: Int) {
         var (low, high) = (begin, keys.count - 1)
         while low < high {
-            let pivot = medianOfThree(low, low + (high - low) / 2, high)
-            var (left, right) = (low, high)
-            while left <= right {
-                while keys[left] > pivot { left += 1 }
-                while keys[right] < pivot { right -= 1 }
-                if left <= right {
-                    keys.swapAt(left, right)
-                    left += 1
-                    right -= 1
-                }
-            }
+            let (left, right) = partition(low, high)
             if end <= right {
                 high = right
             } else if end >= left {
@@ -51,6 +68,23 @@ package struct RankedPrefix {
                 return
             }
         }
+    }
+
+    /// Parts keys[low...high] at a pivot: keys up to the second index returned are no smaller than those from the first
+    /// one on; both sides are shorter than the whole.
+    private func partition(_ low: Int, _ high: Int) -> (left: Int, right: Int) {
+        let pivot = medianOfThree(low, low + (high - low) / 2, high)
+        var (left, right) = (low, high)
+        while left <= right {
+            while keys[left] > pivot { left += 1 }
+            while keys[right] < pivot { right -= 1 }
+            if left <= right {
+                keys.swapAt(left, right)
+                left += 1
+                right -= 1
+            }
+        }
+        return (left, right)
     }
 
     private func medianOfThree(_ a: Int, _ b: Int, _ c: Int) -> RankKey {

@@ -76,7 +76,7 @@ package struct Sampler {
     private func weighAll(largest: Float, least: Float) -> Double {
         let weights = scratch.weights
         for token in 0..<count { weights[token] = (logits[token] - largest) / sampling.temperature }
-        for token in 0..<count { weights[token] = Numerics.exp(weights[token]) }
+        Numerics.exp(weights, count: count, into: weights)
         var total = 0.0
         for token in 0..<count {
             if !(weights[token] >= least) { weights[token] = 0 }

@@ -11,21 +11,27 @@ struct BatchCheck {
     /// Whether the stage samples, and so keeps histories.
     let hasHead: Bool
 
+    /// What a check has seen. Its storage is used again: a step allocates nothing.
+    struct Seen {
+        fileprivate var sequences: Set<SequenceID> = []
+        fileprivate var writtenBlocks: Set<BlockID> = []
+    }
+
     /// - Parameter history: what is known of a sequence.
     /// - Returns: the rows of the batch.
     func rowCount(
-        of batch: StageBatch, history: (SequenceID) -> TokenHistory?
+        of batch: StageBatch, seen: inout Seen, history: (SequenceID) -> TokenHistory?
     ) throws(InferenceError) -> Int {
         let sequences = batch.step.sequences
         guard batch.blocks.count == sequences.count else {
             throw invalid("\(batch.blocks.count) block lists for \(sequences.count) sequences")
         }
         let ended = Set(batch.step.ended)
-        var seen: Set<SequenceID> = []
-        var writtenBlocks: Set<BlockID> = []
+        seen.sequences.removeAll(keepingCapacity: true)
+        seen.writtenBlocks.removeAll(keepingCapacity: true)
         var rowCount = 0
         for (rows, blocks) in zip(sequences, batch.blocks) {
-            guard seen.insert(rows.sequence).inserted else {
+            guard seen.sequences.insert(rows.sequence).inserted else {
                 throw invalid("sequence \(rows.sequence) stands in the step twice")
             }
             rowCount += rows.tokens.count
@@ -33,7 +39,7 @@ struct BatchCheck {
                 throw invalid("the step has more than the \(rowCountMax) rows this stage was made for")
             }
             try checkRows(rows)
-            try checkBlocks(rows, blocks, &writtenBlocks)
+            try checkBlocks(rows, blocks, &seen.writtenBlocks)
             if hasHead {
                 try checkHistory(rows, known: ended.contains(rows.sequence) ? nil : history(rows.sequence))
             }

@@ -13,8 +13,13 @@ struct StagePlan {
     /// The current layer's part of each block of each sequence, one list after the other.
     private var addresses = AddressList()
 
-    /// - Parameter positions: filled with the position of each row.
-    mutating func set(_ batch: StageBatch, pool: KeyValuePool, positions: UnsafeMutablePointer<Int32>, hasHead: Bool) {
+    /// - Parameters:
+    ///   - positions: filled with the position of each row.
+    ///   - tokens: filled with the token of each row.
+    mutating func set(
+        _ batch: StageBatch, pool: KeyValuePool, positions: UnsafeMutablePointer<Int32>,
+        tokens: UnsafeMutablePointer<TokenID>, hasHead: Bool
+    ) {
         let sequences = batch.step.sequences
         spans.removeAll(keepingCapacity: true)
         headRows.removeAll(keepingCapacity: true)
@@ -27,7 +32,10 @@ struct StagePlan {
             spans.append(
                 AttentionSpan(
                     rowOffset: rowCount, rowCount: rows.tokens.count, firstPosition: rows.firstPosition, blocks: list))
-            for row in 0..<rows.tokens.count { positions[rowCount + row] = Int32(rows.firstPosition + row) }
+            for row in 0..<rows.tokens.count {
+                positions[rowCount + row] = Int32(rows.firstPosition + row)
+                tokens[rowCount + row] = rows.tokens[row]
+            }
             rowCount += rows.tokens.count
         }
         setHeadSpans()

@@ -13,10 +13,9 @@ extension StageRunner {
     /// Logits of the head rows, piece by piece, and what they are for.
     ///
     /// - Parameter hidden: (head rows, hiddenSize)
-    func runHead(_ hidden: UnsafeMutablePointer<Float>, step: Step) -> [SequenceOutput] {
-        guard let norm = weights.headNorm, let head = weights.head else { return [] }
+    func runHead(_ hidden: UnsafeMutablePointer<Float>, step: Step) {
+        guard let norm = weights.headNorm, let head = weights.head else { return }
         let model = weights.description
-        var outputs: [SequenceOutput] = []
         var lastSequenceIndex: Int?
         for first in stride(from: 0, to: plan.headRows.count, by: workspace.headRowCountMax) {
             let rowCount = min(workspace.headRowCountMax, plan.headRows.count - first)
@@ -25,7 +24,7 @@ extension StageRunner {
                 into: workspace.hiddenActivations)
             context.multiply(
                 workspace.hiddenActivations, Product(head, into: workspace.logits, stride: workspace.logitStride))
-            evaluate(plan.headRows[first..<first + rowCount], step: step)
+            evaluate(first..<first + rowCount, step: step)
             for (index, row) in plan.headRows[first..<first + rowCount].enumerated() {
                 if row.sequenceIndex != lastSequenceIndex {
                     outputs.append(SequenceOutput(sequence: step.sequences[row.sequenceIndex].sequence))
@@ -34,18 +33,34 @@ extension StageRunner {
                 Self.add(rowResults[index], to: &outputs[outputs.count - 1])
             }
         }
-        return outputs
     }
 
     /// Scores and samples rows whose logits are there, one tile a row.
-    private func evaluate(_ headRows: ArraySlice<HeadRow>, step: Step) {
+    private func evaluate(_ headRows: Range<Int>, step: Step) {
         rowResults.withUnsafeMutableBufferPointer { results in
-            let results = results
-            context.parallel(tileCount: headRows.count) { tile in
-                let row = headRows[headRows.startIndex + tile]
-                results[tile] = result(
-                    of: row, rows: step.sequences[row.sequenceIndex],
-                    logits: workspace.logits + tile * workspace.logitStride, scratch: workspace.scratches[tile])
+            withUnsafePointer(to: step) { step in
+                guard let results = results.baseAddress else { return }
+                context.run(
+                    EvaluationJob(
+                        runner: .passUnretained(self), step: step, firstRow: headRows.lowerBound, results: results),
+                    tileCount: headRows.count)
+            }
+        }
+    }
+
+    private struct EvaluationJob: TileJob {
+        let runner: Unmanaged<StageRunner>
+        let step: UnsafePointer<Step>
+        let firstRow: Int
+        let results: UnsafeMutablePointer<HeadRowResult>
+
+        func runTile(_ index: Int) {
+            runner._withUnsafeGuaranteedRef { runner in
+                let row = runner.plan.headRows[firstRow + index]
+                let workspace = runner.workspace
+                results[index] = runner.result(
+                    of: row, rows: step.pointee.sequences[row.sequenceIndex],
+                    logits: workspace.logits + index * workspace.logitStride, scratch: workspace.scratches[index])
             }
         }
     }

@@ -3,20 +3,15 @@ import Tensors
 import Vocabulary
 
 extension StageRunner {
-    private static let rowsPerEmbeddingTile = 16
-
     /// hidden[row] = the embedding of the row's token.
-    func embed(_ step: Step, into hidden: UnsafeMutablePointer<Float>) {
+    func embed(into hidden: UnsafeMutablePointer<Float>) {
         guard let embedding = weights.embedding else { return }
         let hiddenSize = weights.description.hiddenSize
-        var tokens: [TokenID] = []
-        tokens.reserveCapacity(plan.rowCount)
-        for rows in step.sequences { tokens += rows.tokens }
-        let perTile = Self.rowsPerEmbeddingTile
-        context.parallel(tileCount: (tokens.count + perTile - 1) / perTile) { tile in
-            for row in tile * perTile..<min((tile + 1) * perTile, tokens.count) {
-                embedding.dequantizeRow(Int(tokens[row]), into: hidden + row * hiddenSize)
-            }
+        withExtendedLifetime(embedding) {
+            let job = EmbeddingJob(
+                embedding: .passUnretained(embedding), tokens: workspace.tokens, rowCount: plan.rowCount, hidden: hidden,
+                hiddenSize: hiddenSize)
+            context.run(job, tileCount: job.tileCount)
         }
     }
 
@@ -99,12 +94,9 @@ extension StageRunner {
         context.normalize(
             hidden, rows: rowCount, weight: layer.feedForwardNorm.values, epsilon: model.normEpsilon,
             into: workspace.hiddenActivations)
-        context.multiply(
-            workspace.hiddenActivations, Product(layer.gate, into: gates, stride: workspace.gateStride),
-            Product(layer.up, into: ups, stride: workspace.gateStride))
-        context.siluMultiply(
-            gate: gates, up: ups, rows: rowCount, rowStride: workspace.gateStride,
-            into: workspace.feedForwardActivations)
+        context.multiplyGated(
+            workspace.hiddenActivations, gate: Product(layer.gate, into: gates, stride: workspace.gateStride),
+            up: Product(layer.up, into: ups, stride: workspace.gateStride), into: workspace.feedForwardActivations)
         context.multiply(
             workspace.feedForwardActivations, Product(layer.down, into: hidden, stride: hiddenSize), epilogue: .add)
     }
@@ -114,5 +106,27 @@ extension StageRunner {
     ) {
         guard let bias else { return }
         context.addBias(x, rows: rowCount, rowStride: rowStride, bias: bias.values, columns: bias.count)
+    }
+}
+
+private struct EmbeddingJob: TileJob {
+    let embedding: Unmanaged<PackedMatrix>
+    let tokens: UnsafePointer<TokenID>
+    let rowCount: Int
+    /// (rowCount, hiddenSize)
+    let hidden: UnsafeMutablePointer<Float>
+    let hiddenSize: Int
+
+    private static let rowsPerTile = 16
+
+    var tileCount: Int { (rowCount + Self.rowsPerTile - 1) / Self.rowsPerTile }
+
+    func runTile(_ index: Int) {
+        let first = index * Self.rowsPerTile
+        embedding._withUnsafeGuaranteedRef { embedding in
+            for row in first..<min(first + Self.rowsPerTile, rowCount) {
+                embedding.dequantizeRow(Int(tokens[row]), into: hidden + row * hiddenSize)
+            }
+        }
     }
 }

@@ -27,7 +27,16 @@ public final class StageRunner: @unchecked Sendable {
     let endTokens: [TokenID]
     var plan = StagePlan()
     var rowResults: [HeadRowResult]
-    private var histories: [SequenceID: TokenHistory] = [:]
+    /// The last step's outputs. Whoever got them is done with them by the next step, which then uses the storage again.
+    var outputs: [SequenceOutput] = []
+    private var seen = BatchCheck.Seen()
+    private var histories: [SequenceID: Remembered] = [:]
+
+    /// A history that changes in its place: changing a dictionary's value there allocates.
+    private final class Remembered {
+        var history: TokenHistory
+        init(_ history: TokenHistory) { self.history = history }
+    }
 
     /// - Parameters:
     ///   - blockCount: blocks of 32 positions in the KV cache; ids are 0 ..< blockCount.
@@ -91,7 +100,7 @@ public final class StageRunner: @unchecked Sendable {
         let check = BatchCheck(
             rowCountMax: rowCountMax, blockCount: blockCount, positionCountMax: positionCountMax,
             vocabularySize: weights.description.vocabularySize, hasHead: weights.units.hasHead)
-        let rowCount = try check.rowCount(of: batch, history: { histories[$0] })
+        let rowCount = try check.rowCount(of: batch, seen: &seen, history: { histories[$0]?.history })
         guard rowCount > 0 else {
             remember(batch.step)
             return []
@@ -104,26 +113,31 @@ public final class StageRunner: @unchecked Sendable {
                 .invalidBatch, "this stage has no head, and no place for hidden states was given to it")
         }
         remember(batch.step)
-        plan.set(batch, pool: pool, positions: workspace.positions, hasHead: weights.units.hasHead)
+        plan.set(
+            batch, pool: pool, positions: workspace.positions, tokens: workspace.tokens,
+            hasHead: weights.units.hasHead)
         if weights.units.hasEmbedding {
-            embed(batch.step, into: hidden)
+            embed(into: hidden)
         } else if let input {
             hidden.update(from: input, count: rowCount * weights.description.hiddenSize)
         }
         runLayers(hidden)
-        let outputs = weights.units.hasHead ? runHead(hidden, step: batch.step) : []
+        outputs.removeAll(keepingCapacity: true)
+        if weights.units.hasHead { runHead(hidden, step: batch.step) }
         context.rest()
         return outputs
     }
 
-    func history(of sequence: SequenceID) -> TokenHistory? { histories[sequence] }
+    func history(of sequence: SequenceID) -> TokenHistory? { histories[sequence]?.history }
 
     private func remember(_ step: Step) {
         guard weights.units.hasHead else { return }
         for sequence in step.ended { histories[sequence] = nil }
         for rows in step.sequences {
-            if let introduction = rows.introduction { histories[rows.sequence] = TokenHistory(introduction) }
-            histories[rows.sequence]?.record(rows.tokens, at: rows.firstPosition)
+            if let introduction = rows.introduction {
+                histories[rows.sequence] = Remembered(TokenHistory(introduction))
+            }
+            histories[rows.sequence]?.history.record(rows.tokens, at: rows.firstPosition)
         }
     }
 }

@@ -1,6 +1,7 @@
 import Memory
 import Models
 import Tensors
+import Vocabulary
 
 /// Everything a stage computes in, allocated once for the largest step. Strides are in floats.
 final class Workspace {
@@ -22,6 +23,8 @@ final class Workspace {
     let headRowCountMax: Int
     /// (rowCountMax)
     let positions: UnsafeMutablePointer<Int32>
+    /// (rowCountMax)
+    let tokens: UnsafeMutablePointer<TokenID>
     /// (hiddenSize) columns.
     let hiddenActivations: Activations
     /// (headCount * headSize) columns.
@@ -64,6 +67,9 @@ final class Workspace {
             let positionBuffer = try AlignedBuffer(byteCount: rowCountMax * MemoryLayout<Int32>.stride)
             buffers.append(positionBuffer)
             positions = positionBuffer.pointer()
+            let tokenBuffer = try AlignedBuffer(byteCount: rowCountMax * MemoryLayout<TokenID>.stride)
+            buffers.append(tokenBuffer)
+            tokens = tokenBuffer.pointer()
             var scratches: [SamplerScratch] = []
             for _ in 0..<headRowCountMax { scratches.append(try SamplerScratch(vocabularySize: vocabularySize)) }
             self.scratches = scratches

@@ -1,0 +1,10 @@
+// Counts the allocations of a thread, for tests. Linking this replaces the process's malloc and its kin by ones that
+// count and pass on to the C library's.
+#pragma once
+
+#include <stdint.h>
+
+/// From now on the calling thread's allocations count, from 0.
+void sl_allocation_count_begin(void);
+/// Ends counting on the calling thread; how many there were.
+int64_t sl_allocation_count_end(void);
