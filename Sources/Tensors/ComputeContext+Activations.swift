@@ -18,28 +18,19 @@ extension ComputeContext {
         _ x: UnsafePointer<Float>, rows: Int, rowStride: Int? = nil, weight: UnsafePointer<Float>, epsilon: Float,
         into activations: Activations
     ) {
-        fill(
-            activations, rows: rows, SL_FILLING_NORM, x, x, rowStride: rowStride, weight: weight, epsilon: epsilon)
+        fill(activations, rows: rows, SL_FILLING_NORM, x, rowStride: rowStride, weight: weight, epsilon: epsilon)
     }
 
     /// Rows as they are.
     public func load(
         _ x: UnsafePointer<Float>, rows: Int, rowStride: Int? = nil, into activations: Activations
     ) {
-        fill(activations, rows: rows, SL_FILLING_COPY, x, x, rowStride: rowStride)
-    }
-
-    /// gate / (1 + exp(-gate)) · up, for each element.
-    public func siluMultiply(
-        gate: UnsafePointer<Float>, up: UnsafePointer<Float>, rows: Int, rowStride: Int? = nil,
-        into activations: Activations
-    ) {
-        fill(activations, rows: rows, SL_FILLING_SILU_PRODUCT, gate, up, rowStride: rowStride)
+        fill(activations, rows: rows, SL_FILLING_COPY, x, rowStride: rowStride)
     }
 
     private func fill(
         _ activations: Activations, rows: Int, _ source: sl_filling_source, _ x: UnsafePointer<Float>,
-        _ y: UnsafePointer<Float>, rowStride: Int?, weight: UnsafePointer<Float>? = nil, epsilon: Float = 0
+        rowStride: Int?, weight: UnsafePointer<Float>? = nil, epsilon: Float = 0
     ) {
         precondition(rows >= 0 && rows <= activations.rowCountMax, "\(rows) rows of \(activations.rowCountMax)")
         activations.rows = rows
@@ -54,7 +45,7 @@ extension ComputeContext {
             nanoseconds: Double(rows * columns) * nanosecondsPerValue, unitCount: rows * piecesPerRow)
         withUnsafePointer(to: activations.kernelRows) { kernelRows in
             let filling = sl_filling(
-                kernels: kernels, rows: kernelRows, source: source, x: x, y: y, stride: Int64(rowStride ?? columns),
+                kernels: kernels, rows: kernelRows, source: source, x: x, y: nil, stride: Int64(rowStride ?? columns),
                 weight: weight, epsilon: epsilon)
             let job = FillingJob(
                 filling: filling, rowCount: rows, columns: columns, pieceColumns: pieceColumns,

@@ -9,7 +9,7 @@ void sl_filling_run(const struct sl_filling *f, int64_t row, int64_t column_begi
 {
     float chunk[CHUNK_COLUMNS];
     const struct sl_rows *rows = f->rows;
-    const float *x = f->x + row * f->stride, *y = f->y + row * f->stride;
+    const float *x = f->x + row * f->stride, *y = f->y ? f->y + row * f->stride : NULL;
     float scale = 0.0f;
     if (f->source == SL_FILLING_NORM) scale = f->kernels->rms_scale(x, rows->columns, f->epsilon);
     for (int64_t first = column_begin; first < column_end; first += CHUNK_COLUMNS) {

@@ -14,7 +14,7 @@ struct sl_filling {
     const struct sl_rows *rows;
     enum sl_filling_source source;
     const float *x; // [row][columns], rows `stride` apart
-    const float *y;
+    const float *y; // NULL where nothing is done with it
     int64_t stride;
     const float *weight; // [columns]
     float epsilon;
