@@ -2,7 +2,7 @@
 
 #define SL_LANES 16
 #define SL_GROUP 12
-#define SL_FEW 8
+#define SL_FEW 10
 typedef __m512i vi;
 typedef __m512 vf;
 

@@ -12,6 +12,7 @@
 #include "../avx2/vectors.h"
 #include "../common/panel.h"
 
+#define SL_FEW_GROUPS 6
 #define SL_PREFETCH_BYTES 2048
 #define SL_SIGNED_OFFSET 128
 #define SL_DOT_SATURATES 0

@@ -3,7 +3,8 @@
 //   SL_NAME(x)         the name of a public function
 //   SL_LANES           outputs of a vector: 16, 8 or 4 (a panel's 16 rows are 16 / SL_LANES parts)
 //   SL_GROUP           rows of activations that share one pass over unpacked weights: as many as registers allow
-//   SL_FEW             up to so many rows the weights are unpacked in registers
+//   SL_FEW             rows that share weights unpacked in registers, at most
+//   SL_FEW_GROUPS      up to so many groups of such rows unpack for themselves; more are worth unpacking into the cache
 //   SL_PREFETCH_BYTES  how far ahead weights are fetched
 //   SL_SIGNED_OFFSET   what dot_pair needs added to signed weights: 128, or 0 where it takes signed ones
 //   SL_DOT_SATURATES   1 where dot_pair sums in 16 bits and so depends on the weights' range
@@ -74,6 +75,9 @@ SL_INLINE struct traits unpacked_traits(enum shape s)
     default: return (struct traits){SIGNED_BYTES, SL_SIGNED_OFFSET};
     }
 }
+
+/// Rows for which registers are enough; halves need one more a row.
+SL_INLINE int few_rows(enum sl_format f) { return sl_format_has_halves(f) && SL_FEW > 8 ? 8 : SL_FEW; }
 
 SL_INLINE int shape_has_halves(enum shape s) { return s == HALVES || s == HALVES_MINIMUM; }
 SL_INLINE int shape_has_minimum(enum shape s) { return s == MINIMUM || s == MINIMUM_32 || s == HALVES_MINIMUM; }

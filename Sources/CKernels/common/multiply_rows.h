@@ -5,8 +5,8 @@
 #define SL_ROWS_4(call) SL_ROWS_CASE(1, call) SL_ROWS_CASE(2, call) SL_ROWS_CASE(3, call) SL_ROWS_CASE(4, call)
 #define SL_ROWS_8(call) \
     SL_ROWS_4(call) SL_ROWS_CASE(5, call) SL_ROWS_CASE(6, call) SL_ROWS_CASE(7, call) SL_ROWS_CASE(8, call)
-#define SL_ROWS_12(call) \
-    SL_ROWS_8(call) SL_ROWS_CASE(9, call) SL_ROWS_CASE(10, call) SL_ROWS_CASE(11, call) SL_ROWS_CASE(12, call)
+#define SL_ROWS_10(call) SL_ROWS_8(call) SL_ROWS_CASE(9, call) SL_ROWS_CASE(10, call)
+#define SL_ROWS_12(call) SL_ROWS_10(call) SL_ROWS_CASE(11, call) SL_ROWS_CASE(12, call)
 #define SL_ROWS_OF(count, call) SL_ROWS_##count(call)
 #define SL_ROWS_UP_TO(count, call) SL_ROWS_OF(count, call)
 
@@ -63,21 +63,21 @@ static void write_sums(const struct sl_multiplication *m, const float *sums, int
     }
 }
 
-SL_INLINE void multiply_few(enum sl_format format, const struct sl_multiplication *m)
+/// Rows [row, row + count), few_rows at most, times one panel.
+SL_INLINE void multiply_few(enum sl_format format, const struct sl_multiplication *m, int64_t row, int64_t count,
+    int64_t p)
 {
     _Alignas(64) float sums[SL_FEW * SL_PANEL_ROWS];
-    int64_t count = m->row_end - m->row_begin, block_count = m->matrix->columns / SL_BLOCK_COLUMNS;
-    int64_t stride = m->rows->block_stride;
-    const struct sl_block *x = m->rows->blocks + m->row_begin * stride;
-    for (int64_t p = m->panel_begin; p < m->panel_end; p++) {
-        const uint8_t *panel = m->matrix->panels + p * m->matrix->panel_bytes;
-        for (int part = 0; part < PARTS; part++) {
-            switch (count) {
-                SL_ROWS_UP_TO(SL_FEW, run_few(format, rows, panel, block_count, x, stride, part, sums))
-            }
+    int64_t block_count = m->matrix->columns / SL_BLOCK_COLUMNS, stride = m->rows->block_stride;
+    const struct sl_block *x = m->rows->blocks + row * stride;
+    const uint8_t *panel = m->matrix->panels + p * m->matrix->panel_bytes;
+    for (int part = 0; part < PARTS; part++) {
+        switch (count) {
+            SL_ROWS_UP_TO(SL_FEW, if (rows <= few_rows(format)) run_few(format, rows, panel, block_count, x, stride,
+                part, sums))
         }
-        write_sums(m, sums, m->row_begin, count, p);
     }
+    write_sums(m, sums, row, count, p);
 }
 
 /// Rows [row, row + count) in `group_count` groups of about equal size times one panel.
@@ -110,12 +110,16 @@ SL_INLINE void multiply_panel(enum sl_format format, const struct sl_multiplicat
 SL_INLINE void multiply_quantised(enum sl_format format, const struct sl_multiplication *m)
 {
     int64_t count = m->row_end - m->row_begin, row_max = SUM_GROUPS * SL_GROUP;
-    if (count <= SL_FEW) {
-        multiply_few(format, m);
-        return;
-    }
+    int64_t few_groups = (count + few_rows(format) - 1) / few_rows(format);
     int64_t piece_count = (count + row_max - 1) / row_max;
     for (int64_t p = m->panel_begin; p < m->panel_end; p++) {
+        if (few_groups <= SL_FEW_GROUPS) {
+            for (int64_t g = 0; g < few_groups; g++) {
+                int64_t begin = count * g / few_groups, n = count * (g + 1) / few_groups - begin;
+                multiply_few(format, m, m->row_begin + begin, n, p);
+            }
+            continue;
+        }
         for (int64_t i = 0; i < piece_count; i++) {
             int64_t begin = count * i / piece_count, n = count * (i + 1) / piece_count - begin;
             multiply_panel(format, m, m->row_begin + begin, n, (n + SL_GROUP - 1) / SL_GROUP, p);
