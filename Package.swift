@@ -101,7 +101,7 @@ let package = Package(
         tests("MemoryTests", ["Memory"]),
         tests("TelemetryTests", ["Telemetry", logging, metrics]),
         tests("ConfigurationFileTests", ["ConfigurationFile", "Vocabulary", yams]),
-        tests("TensorsTests", ["Tensors", "CKernels", "Memory", "Vocabulary"]),
+        tests("TensorsTests", ["Tensors", "CKernels", "Memory", "Vocabulary"], resources: [.copy("Fixtures")]),
         tests("WireTests", ["Wire", "Memory", "Vocabulary"]),
         tests("TransportTests", ["Transport", "Wire", "Memory", "Vocabulary", "CPlatform", logging]),
         tests("ModelsTests", ["Models", "Tensors", "Memory", "Vocabulary"]),

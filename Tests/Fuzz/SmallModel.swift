@@ -1,6 +1,6 @@
 import Tensors
 
-/// Whole GGUF files of a few kilobytes: a llama model with a byte-level tokenizer, each variant with other features.
+/// Whole GGUF files of some tens of kilobytes: a llama model with a byte-level tokenizer, each variant with other features.
 enum SmallModel {
     static func variants() -> [[UInt8]] {
         [
@@ -21,7 +21,7 @@ enum SmallModel {
         metadata.add("llama.block_count", UInt32(layerCount))
         metadata.add("llama.context_length", 256)
         metadata.add("llama.embedding_length", 32)
-        metadata.add("llama.feed_forward_length", 64)
+        metadata.add("llama.feed_forward_length", 256)
         metadata.add("llama.attention.head_count", 4)
         metadata.add("llama.attention.head_count_kv", 2)
         metadata.add("llama.attention.layer_norm_rms_epsilon", float: 1e-5)
@@ -49,9 +49,9 @@ enum SmallModel {
         tensors.add("token_embd.weight", .q8_0, [32, tokens.count])
         for layer in 0..<layerCount {
             let shapes: [(String, TensorFormat, [Int])] = [
-                ("attn_norm", .f32, [32]), ("attn_q", .q4_0, [32, 32]), ("attn_k", .q4_1, [32, 16]),
+                ("attn_norm", .f32, [32]), ("attn_q", .q5_0, [32, 32]), ("attn_k", .q4_1, [32, 16]),
                 ("attn_v", .f16, [32, 16]), ("attn_output", .bf16, [32, 32]), ("ffn_norm", .f32, [32]),
-                ("ffn_gate", .q4_0, [32, 64]), ("ffn_up", .q4_0, [32, 64]), ("ffn_down", .q8_0, [64, 32]),
+                ("ffn_gate", .q4_0, [32, 256]), ("ffn_up", .iq4_nl, [32, 256]), ("ffn_down", .q4_k, [256, 32]),
             ]
             for (name, format, dimensions) in shapes {
                 tensors.add("blk.\(layer).\(name).weight", format, dimensions)

@@ -64,11 +64,13 @@ import Testing
     static let tensorCases = [
         Case("tensor \"t\" stands there twice") { $0.tensors[1].name = "t" },
         Case(
-            "tensor \"t\" has type Q4_K, which is not supported; supported are F32, F16, Q4_0, Q4_1, Q8_0, BF16",
+            "tensor \"t\" has type IQ4_XS, which is not supported; supported are F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, "
+                + "Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, BF16",
             .unsupported
         ) {
-            $0.tensors[0].typeNumber = 12
+            $0.tensors[0].typeNumber = 23
         },
+        Case("tensor \"t\" has type Q8_1", .unsupported) { $0.tensors[0].typeNumber = 9 },
         Case("tensor \"t\" has type type 77", .unsupported) { $0.tensors[0].typeNumber = 77 },
         Case("tensor \"t\" has 0 dimensions") { $0.tensors[0].dimensions = [] },
         Case("tensor \"t\" has 5 dimensions") { $0.tensors[0].dimensions = [1, 1, 1, 1, 1] },
@@ -77,6 +79,14 @@ import Testing
         Case("is larger than any file") { $0.tensors[0].dimensions = [8, 1 << 62] },
         Case("is larger than any file") { $0.tensors[0].dimensions = [8, 1 << 40, 1 << 40, 1 << 40] },
         Case("tensor \"t\" has rows of 8 elements, but Q4_0 packs blocks of 32") { $0.tensors[0].typeNumber = 2 },
+        Case("tensor \"t\" has rows of 288 elements, but Q4_K packs blocks of 256") {
+            $0.tensors[0] = GGUFWriter.Tensor("t", .q8_0, columns: 288)
+            $0.tensors[0].typeNumber = 12
+        },
+        Case("tensor \"t\" has rows of 128 elements, but Q6_K packs blocks of 256") {
+            $0.tensors[0] = GGUFWriter.Tensor("t", .f32, columns: 128, rows: 2)
+            $0.tensors[0].typeNumber = 14
+        },
         Case("tensor \"u\" (128 bytes at offset 160 of the tensor data) reaches beyond the end of the file") {
             $0.tensors[1].claimedOffset = 160
         },

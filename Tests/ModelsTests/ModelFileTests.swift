@@ -74,6 +74,37 @@ import Testing
         #expect(file.tensor("third") == nil)
     }
 
+    @Test(arguments: TensorFormat.allCases) func readsTensorsOfEveryFormat(_ format: TensorFormat) throws {
+        let columns = format.isQuantised ? 3 * format.blockElementCount : 7
+        let byteCount = try #require(format.byteCount(rows: 5, columns: columns))
+        let data = (0..<byteCount).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        var writer = GGUFWriter()
+        writer.tensors = [
+            GGUFWriter.Tensor("before", .f32, columns: 3, data: Array(0..<12)),
+            GGUFWriter.Tensor("t", format, columns: columns, rows: 5, data: data),
+            GGUFWriter.Tensor("behind", .f32, columns: 1, data: [1, 2, 3, 4]),
+        ]
+        let file = try ModelFile(writer)
+        let tensor = try #require(file.tensor("t"))
+        #expect((tensor.format, tensor.columns, tensor.rows, tensor.byteCount) == (format, columns, 5, byteCount))
+        #expect(file.bytes(of: tensor).elementsEqual(data))
+        #expect(file.tensor("behind").map { Array(file.bytes(of: $0)) } == [1, 2, 3, 4])
+    }
+
+    /// Rows that are not whole blocks: a value more or less, and for the K formats an eighth of a block.
+    @Test(arguments: TensorFormat.allCases) func rowsOfPartialBlocksAreRefused(_ format: TensorFormat) throws {
+        guard format.isQuantised else { return }
+        let block = format.blockElementCount
+        for columns in Set([1, block - 1, block + 1, 2 * block - 1, block / 2, block + block / 8]) {
+            var writer = GGUFWriter()
+            let data = [UInt8](repeating: 0, count: 2 * 3 * format.blockByteCount)
+            writer.tensors = [GGUFWriter.Tensor("t", format, columns: columns, rows: 3, data: data)]
+            expect(
+                "tensor \"t\" has rows of \(columns) elements, but \(format.name) packs blocks of \(block)", .malformed
+            ) { _ = try ModelFile(writer) }
+        }
+    }
+
     @Test func mapsAFileAndDropsPages() throws {
         let path = NSTemporaryDirectory() + "shardline-models-\(UUID().uuidString).gguf"
         defer { try? FileManager.default.removeItem(atPath: path) }

@@ -23,34 +23,32 @@ import Testing
             var (expected, found) = (sl_block(), sl_block())
             scalar.quantize(x, 32, &expected)
             vector.quantize(x, 32, &found)
-            #expect(Self.contents(found) == Self.contents(expected), "round \(round)")
+            let block = ActivationBlock(expected)
+            #expect(ActivationBlock(found) == block, "round \(round)")
+            #expect(block == ActivationBlock(x[...]), "round \(round)")
             guard x.allSatisfy(\.isFinite), expected.d > 0 else { continue }
-            Self.checkBlock(expected, x)
+            Self.checkBlock(block, x)
         }
     }
 
-    private static func contents(_ b: sl_block) -> [Int64] {
-        integers(b).map(Int64.init) + bits([b.d, b.b, b.a]).map(Int64.init) + [Int64(b.bias)]
-    }
-
-    private static func integers(_ b: sl_block) -> [Int8] {
-        withUnsafeBytes(of: b.q) { $0.map { Int8(bitPattern: $0) } }
-    }
-
     /// What the block says of its values, against the values.
-    private static func checkBlock(_ block: sl_block, _ x: [Float]) {
-        let q = integers(block).map(Int.init)
+    private static func checkBlock(_ block: ActivationBlock, _ x: [Float]) {
+        let q = block.q.map(Int.init)
         let d = Double(block.d)
         #expect(q.allSatisfy { (-127...127).contains($0) })
         let zero = (-Double(block.b) / d).rounded()
         for k in 0..<32 {
             #expect(abs(d * (Double(q[k]) - zero) - Double(x[k])) <= d * 0.5001)
         }
-        let sum = q.reduce(0, +)
-        #expect(Int(block.bias) == -128 * sum)
-        let exact = d * (Double(sum) - 32 * zero)
-        // 32 values near the largest float sum up beyond it.
-        if Float(exact).isFinite { #expect(abs(Double(block.a) - exact) <= abs(exact) * 1e-6) }
+        let halves = [q[..<16].reduce(0, +), q[16...].reduce(0, +)]
+        #expect(Int(block.bias) == -128 * (halves[0] + halves[1]))
+        #expect(block.halfBias.map(Int.init) == halves.map { -128 * $0 })
+        let sums = [(block.a, halves[0] + halves[1], 32.0)] + zip(block.halfA, halves).map { ($0, $1, 16.0) }
+        for (value, sum, count) in sums {
+            let exact = d * (Double(sum) - count * zero)
+            // Values near the largest float sum up beyond it.
+            if Float(exact).isFinite { #expect(abs(Double(value) - exact) <= abs(exact) * 1e-6) }
+        }
     }
 
     @Test(arguments: vectorSets) func norms(_ set: InstructionSet) throws {
@@ -187,53 +185,15 @@ import Testing
             })
         let context = try ComputeContext(threadCount: 1, instructionSet: .scalar)
         for format in TensorFormat.allCases {
+            let columns = format.columns(format.blockElementCount == 256 ? 2 : 10)
+            let x = random.activations(2 * columns)
             let matrix = try context.pack(
-                random.matrixBytes(format, rows: 20, columns: 320), format, rows: 20, columns: 320)
-            var blocks = [sl_block](repeating: sl_block(), count: 10)
-            scalar.quantize(x, 320, &blocks)
-            var values = x
-            let same = blocks.withUnsafeMutableBufferPointer { blocks in
-                values.withUnsafeMutableBufferPointer { values in
-                    Self.product(scalar, format, matrix, blocks, values)
-                        == Self.product(other, format, matrix, blocks, values)
-                }
+                random.matrixBytes(format, rows: 20, columns: columns), format, rows: 20, columns: columns)
+            let rows = try KernelRows(x, columns: columns, scalar)
+            let products = [scalar, other].map { table in
+                rows.multiply(table, format, matrix, rows: 0..<2, panels: 0..<2) { _ in 0 }
             }
-            #expect(same, "\(format.name)")
-        }
-    }
-
-    /// One row of activations times a matrix, by one set of kernels.
-    private static func product(
-        _ set: sl_kernels, _ format: TensorFormat, _ matrix: PackedMatrix,
-        _ blocks: UnsafeMutableBufferPointer<sl_block>,
-        _ values: UnsafeMutableBufferPointer<Float>
-    ) -> [UInt32] {
-        var rows = sl_rows(
-            columns: Int64(matrix.columns), blocks: blocks.baseAddress, block_stride: Int64(blocks.count),
-            values: values.baseAddress, value_stride: Int64(values.count))
-        let panelCount = (matrix.rows + 15) / 16
-        var packed = sl_matrix(
-            rows: Int64(matrix.rows), columns: Int64(matrix.columns),
-            panels: matrix.bytes.base.assumingMemoryBound(to: UInt8.self),
-            panel_bytes: Int64(matrix.byteCount / panelCount))
-        let index: sl_format =
-            switch format {
-            case .f32: SL_FORMAT_F32
-            case .f16: SL_FORMAT_F16
-            case .bf16: SL_FORMAT_BF16
-            case .q4_0: SL_FORMAT_Q4_0
-            case .q4_1: SL_FORMAT_Q4_1
-            case .q8_0: SL_FORMAT_Q8_0
-            }
-        return output(matrix.rows) { output in
-            withUnsafePointer(to: &rows) { rows in
-                withUnsafePointer(to: &packed) { packed in
-                    var multiplication = sl_multiplication(
-                        rows: rows, matrix: packed, output: output, output_stride: 0, row_begin: 0, row_end: 1,
-                        panel_begin: 0, panel_end: Int64(panelCount), adds: 0)
-                    withUnsafePointer(to: set) { sl_kernels_multiply($0, index)(&multiplication) }
-                }
-            }
+            #expect(difference(products[0], products[1]) == nil, "\(format.name)")
         }
     }
 

@@ -21,6 +21,16 @@ struct RandomModel {
         var seed: UInt64 = 1
         /// For an untied model of F32 weights: rows of this token, and of no other, have a logit beyond float32.
         var overflowingToken: Int?
+
+        /// Two layers of which each matrix's rows are whole blocks of any of the formats, the K formats' too.
+        static func fitting(_ formats: [TensorFormat], layerCount: Int = 2, seed: UInt64 = 1) -> Shape {
+            var shape = Shape(layerCount: layerCount, formats: formats, seed: seed)
+            guard formats.contains(where: { $0.blockElementCount == 256 }) else { return shape }
+            shape.hiddenSize = 256
+            shape.feedForwardSize = 512
+            shape.headSize = 64
+            return shape
+        }
     }
 
     let shape: Shape
@@ -38,20 +48,26 @@ struct RandomModel {
         func matrix(_ name: String, _ rows: Int, _ columns: Int, gain: Float = 1) {
             let format = shape.formats[matrixCount % shape.formats.count]
             matrixCount += 1
-            add(name, RandomTensor(
-                format, rows: rows, columns: columns, spread: gain / Float(columns).squareRoot(), &random), isVector: false)
+            add(
+                name,
+                RandomTensor(
+                    format, rows: rows, columns: columns, spread: gain / Float(columns).squareRoot(), &random),
+                isVector: false)
         }
         func vector(_ name: String, _ count: Int, center: Float, spread: Float) {
             let format: TensorFormat = matrixCount % 2 == 0 ? .f32 : .f16
-            add(name, RandomTensor(format, rows: 1, columns: count, center: center, spread: spread, &random),
+            add(
+                name, RandomTensor(format, rows: 1, columns: count, center: center, spread: spread, &random),
                 isVector: true)
         }
         let (hidden, queries) = (shape.hiddenSize, shape.headCount * shape.headSize)
         let keys = shape.kvHeadCount * shape.headSize
         matrix(TensorNames.tokenEmbedding, shape.vocabularySize, hidden, gain: 8)
         if shape.hasRotaryFactors {
-            add(TensorNames.rotaryFactors, RandomTensor(
-                .f32, rows: 1, columns: shape.headSize / 2, center: 2, spread: 0.5, &random), isVector: true)
+            add(
+                TensorNames.rotaryFactors,
+                RandomTensor(
+                    .f32, rows: 1, columns: shape.headSize / 2, center: 2, spread: 0.5, &random), isVector: true)
         }
         for index in 0..<shape.layerCount {
             let names = TensorNames.layer(index)
@@ -100,7 +116,8 @@ struct RandomModel {
         }
         tensors[name] = tensor
         writer.add(
-            name, format: tensor.format, rows: isVector ? nil : tensor.rows, columns: tensor.columns, bytes: tensor.bytes)
+            name, format: tensor.format, rows: isVector ? nil : tensor.rows, columns: tensor.columns,
+            bytes: tensor.bytes)
     }
 
     /// The model as a file, which is gone from the disk when this returns but can be read as long as it is open.

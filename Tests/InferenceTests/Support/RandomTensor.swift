@@ -9,7 +9,7 @@ struct RandomTensor {
     /// (rows, columns)
     private(set) var values: [Float] = []
 
-    /// Values spread about `center` with a standard deviation of about `spread`.
+    /// Values spread about `center` with a standard deviation of about `spread`; blocks are spread about zero.
     init(
         _ format: TensorFormat, rows: Int, columns: Int, center: Float = 0, spread: Float,
         _ random: inout SeededGenerator
@@ -17,12 +17,14 @@ struct RandomTensor {
         self.format = format
         self.rows = rows
         self.columns = columns
-        for _ in 0..<rows * columns / format.blockElementCount {
-            switch format {
-            case .f32, .f16, .bf16: appendValue(center + 1.7 * spread * random.symmetric())
-            case .q4_0, .q4_1, .q8_0: appendBlock(spread, &random)
-            }
+        guard let layout = BlockLayout(format) else {
+            for _ in 0..<rows * columns { appendValue(center + 1.7 * spread * random.symmetric()) }
+            return
         }
+        for _ in 0..<rows * columns / format.blockElementCount {
+            bytes += layout.block(spread: spread, &random)
+        }
+        values = Self.dequantise(bytes, format, rows: rows, columns: columns)
     }
 
     /// Replaces a value of an F32 tensor.
@@ -48,25 +50,18 @@ struct RandomTensor {
         }
     }
 
-    private mutating func appendBlock(_ spread: Float, _ random: inout SeededGenerator) {
-        let stretch = 1 + 0.5 * random.symmetric()
-        if format == .q8_0 {
-            let scale = Float16(spread * stretch / 73)
-            let quants = (0..<32).map { _ in Int8.random(in: -127...127, using: &random) }
-            bytes += ModelWriter.bytes(scale.bitPattern) + quants.map { UInt8(bitPattern: $0) }
-            values += quants.map { Float(scale) * Float($0) }
-            return
+    /// What packed rows say their values are: TensorsTests hold them to the format's definition.
+    private static func dequantise(_ bytes: [UInt8], _ format: TensorFormat, rows: Int, columns: Int) -> [Float] {
+        var values = [Float](repeating: .nan, count: rows * columns)
+        let packed = bytes.withUnsafeBytes { bytes in
+            try? ComputeContext(threadCount: 1, instructionSet: .scalar)
+                .pack(bytes, format: format, rows: rows, columns: columns)
         }
-        let scale = Float16(spread * stretch / 4.6)
-        let quants = (0..<32).map { _ in UInt8.random(in: 0...15, using: &random) }
-        bytes += ModelWriter.bytes(scale.bitPattern)
-        if format == .q4_1 {
-            let least = Float16(-7.5 * Float(scale) + 0.1 * spread * random.symmetric())
-            bytes += ModelWriter.bytes(least.bitPattern)
-            values += quants.map { Float(scale) * Float($0) + Float(least) }
-        } else {
-            values += quants.map { Float(scale) * (Float($0) - 8) }
+        guard let packed else { preconditionFailure("random \(format.name) of \(rows) x \(columns) is not valid") }
+        values.withUnsafeMutableBufferPointer { values in
+            guard let base = values.baseAddress else { return }
+            for row in 0..<rows { packed.dequantizeRow(row, into: base + row * columns) }
         }
-        bytes += (0..<16).map { quants[$0] | quants[$0 + 16] << 4 }
+        return values
     }
 }

@@ -98,6 +98,7 @@ struct ReferenceModel {
             let block = x[first..<first + 32]
             let low = min(0, block.min() ?? 0)
             let step = (max(0, block.max() ?? 0) - low) / 254
+            guard step > 0 else { return Array(block) }
             let zero = (-low / step - 127).rounded(.toNearestOrEven)
             return block.map { value in
                 let quant = (value / step + zero).rounded(.toNearestOrEven)
