@@ -65,8 +65,8 @@ public final class ComputeContext: @unchecked Sendable {
     /// Runs each tile 0 ..< tileCount of a job once, over all threads; returns when all have run.
     package func run(_ job: some TileJob, tileCount: Int) { pool.run(job, tileCount: tileCount) }
 
-    /// Calls `body` once for each tile 0 ..< tileCount, over all threads; returns when all calls have returned. Allocates
-    /// a little, as `run` does not.
+    /// Calls `body` once for each tile 0 ..< tileCount, over all threads; returns when all calls have returned.
+    /// Allocates a little, as `run` does not.
     public func parallel(tileCount: Int, _ body: (Int) -> Void) {
         withoutActuallyEscaping(body) { pool.run(ClosureJob(body: $0), tileCount: tileCount) }
     }

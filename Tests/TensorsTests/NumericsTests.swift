@@ -54,7 +54,8 @@ import Testing
 
     private static func expError(_ x: Float, _ value: Float) -> Double {
         let exact = Glibc.exp(Double(x))
-        return abs(Double(value) - exact) / Double(Float(exact).ulp)
+        let error = abs(Double(value) - exact) / Double(Float(exact).ulp)
+        return error.isNaN ? .infinity : error
     }
 
     @Test func expAtTheEnds() {

@@ -9,8 +9,8 @@ extension StageRunner {
         let hiddenSize = weights.description.hiddenSize
         withExtendedLifetime(embedding) {
             let job = EmbeddingJob(
-                embedding: .passUnretained(embedding), tokens: workspace.tokens, rowCount: plan.rowCount, hidden: hidden,
-                hiddenSize: hiddenSize)
+                embedding: .passUnretained(embedding), tokens: workspace.tokens, rowCount: plan.rowCount,
+                hidden: hidden, hiddenSize: hiddenSize)
             context.run(job, tileCount: job.tileCount)
         }
     }
