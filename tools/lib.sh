@@ -22,10 +22,12 @@ need_swift() {
     esac
 }
 
-# Installs the Debian packages that are missing, and says what to do where it may not.
+# Installs the Debian packages given (without any: those that building needs) that are missing, and says what to do
+# where it may not.
 need_packages() {
     local missing=() package
-    for package in "${debian_packages[@]}"; do
+    [ "$#" -gt 0 ] || set -- "${debian_packages[@]}"
+    for package; do
         case "$package" in
             python3) command -v python3 >/dev/null 2>&1 && continue ;;
             # A pip that came some other way serves as well.

@@ -1,6 +1,7 @@
 import Foundation
 import Inference
 import Memory
+import ModelWriting
 import Models
 import Tensors
 import Testing
@@ -64,7 +65,7 @@ import Vocabulary
     @Test func fidelityOfAFloatCopy() throws {
         let context = try ComputeContext(threadCount: 2)
         let copy = try TemporaryFile.with { path in
-            try Self.writeFloatCopy(of: RealModel.open(), to: path, context: context)
+            try ModelCopy(of: RealModel.open(), mix: FormatMix(base: .f32), context: context).write(to: path)
             return try ModelFile(path: path)
         }
         let pipeline = try TestPipeline(copy, context: context, blockCount: 8)
@@ -104,36 +105,5 @@ import Vocabulary
             #expect(results == expected ?? results, "\(machine)")
             expected = expected ?? results
         }
-    }
-
-    /// Writes the model with all tensors as F32, without its tokenizer.
-    private static func writeFloatCopy(of file: ModelFile, to path: String, context: ComputeContext) throws {
-        let description = try ModelDescription(file)
-        var writer = ModelWriter()
-        writer.set("general.architecture", string: "llama")
-        writer.set("llama.block_count", integer: description.layerCount)
-        writer.set("llama.context_length", integer: description.contextLength)
-        writer.set("llama.embedding_length", integer: description.hiddenSize)
-        writer.set("llama.feed_forward_length", integer: description.feedForwardSize)
-        writer.set("llama.attention.head_count", integer: description.headCount)
-        writer.set("llama.attention.head_count_kv", integer: description.kvHeadCount)
-        writer.set("llama.attention.layer_norm_rms_epsilon", float: description.normEpsilon)
-        writer.set("llama.rope.freq_base", float: Float(description.rotaryBase))
-        for tensor in file.tensors {
-            let packed = try context.pack(
-                file.bytes(of: tensor), format: tensor.format, rows: tensor.rows, columns: tensor.columns)
-            let bytes = [UInt8](unsafeUninitializedCapacity: tensor.rows * tensor.columns * 4) { buffer, count in
-                let values = UnsafeMutableRawBufferPointer(buffer).bindMemory(to: Float.self)
-                for row in 0..<tensor.rows {
-                    guard let base = values.baseAddress else { return }
-                    packed.dequantizeRow(row, into: base + row * tensor.columns)
-                }
-                count = buffer.count
-            }
-            writer.add(
-                tensor.name, format: .f32, rows: tensor.dimensions.count == 1 ? nil : tensor.rows,
-                columns: tensor.columns, bytes: bytes)
-        }
-        try writer.write(to: path)
     }
 }

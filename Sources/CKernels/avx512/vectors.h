@@ -30,6 +30,8 @@ SL_INLINE vi v_broadcast(const void *p)
     return _mm512_set1_epi32(word);
 }
 
+SL_INLINE vi v_word(const int8_t *bytes, int t) { return v_broadcast(bytes + 4 * t); }
+
 SL_INLINE vf f_zero(void) { return _mm512_setzero_ps(); }
 SL_INLINE vf f_load(const float *p) { return _mm512_load_ps(p); }
 SL_INLINE vf f_load_any(const float *p) { return _mm512_loadu_ps(p); }

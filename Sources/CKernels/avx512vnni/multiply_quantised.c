@@ -13,7 +13,7 @@
 // vpdpbusd multiplies unsigned bytes, the weights, by signed ones and adds them in 32 bits.
 #define SL_NAME(x) sl_avx512_vnni_##x
 #define SL_FEW_GROUPS 3
-#define SL_PREFETCH_BYTES 2048
+#define SL_PREFETCH_BYTES 8192
 #define SL_SIGNED_OFFSET 128
 #define SL_DOT_SATURATES 0
 

@@ -13,7 +13,7 @@
 #include "../common/panel.h"
 
 #define SL_FEW_GROUPS 6
-#define SL_PREFETCH_BYTES 2048
+#define SL_PREFETCH_BYTES 8192
 #define SL_SIGNED_OFFSET 128
 #define SL_DOT_SATURATES 0
 

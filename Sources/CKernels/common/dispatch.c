@@ -61,7 +61,7 @@ int32_t sl_float_environment_is_default(void)
 {
     uint64_t control;
     __asm__ volatile("mrs %0, fpcr" : "=r"(control));
-    return (control & 0x1ff9f00) == 0; // rounding mode, flush to zero, default NaN, traps
+    return (control & 0x7ff9f07) == 0; // rounding mode, flush to zero, default NaN, other halves, traps
 }
 
 void sl_float_environment_set_default(void)

@@ -9,7 +9,8 @@
 //   SL_SIGNED_OFFSET   what dot_pair needs added to signed weights: 128, or 0 where it takes signed ones
 //   SL_DOT_SATURATES   1 where dot_pair sums in 16 bits and so depends on the weights' range
 //   vi, vf             vectors of SL_LANES 32-bit integers (or 4 * SL_LANES bytes) and of floats
-//   v_load, v_store, v_zero, v_bytes, v_set, v_broadcast (4 bytes at an address), v_and, v_or, v_add8, v_add, v_sub,
+//   v_load, v_store, v_zero, v_bytes, v_set, v_broadcast (4 bytes at an address), v_word (4 bytes, number t of many),
+//   v_and, v_or, v_add8, v_add, v_sub,
 //   v_shl, v_shr, v_sar (by any number of bits, in 32-bit lanes), v_to_float, v_lookup(v_load16(table), indices 0...15)
 //   f_load, f_store (aligned), f_load_any, f_store_any, f_zero, f_load_half, f_broadcast, f_add, f_mul, f_fma, f_negate
 //   dot_start(range, bias), dot_pair(range, acc, w0, q0, w1, q1), dot_total(range, acc, bias)
@@ -209,8 +210,8 @@ SL_INLINE vf few_products(enum sl_format format, const int rows, const uint8_t *
         vi w0 = load_tile(format, block, t0), w1 = load_tile(format, block, t1);
         if (t.range == SIGNED_BYTES) sum = sum_pair(t.range, sum, w0, w1);
         else bytes = v_add8(bytes, v_add8(w0, w1));
-        SL_EACH_ROW acc[r] = dot_pair(t.range, acc[r], w0, v_broadcast(x[r * stride].q + 4 * t0), w1,
-            v_broadcast(x[r * stride].q + 4 * t1));
+        SL_EACH_ROW acc[r] = dot_pair(t.range, acc[r], w0, v_word(x[r * stride].q, t0), w1,
+            v_word(x[r * stride].q, t1));
     }
     if (t.range != SIGNED_BYTES) sum = sum_pair(t.range, sum, bytes, v_zero());
     sum = sum_total(t.range, sum);
@@ -233,11 +234,11 @@ SL_INLINE void run_few(enum sl_format format, const int rows, const uint8_t *pan
     SL_EACH_ROW carried[r] = f_zero();
     for (int64_t u = 0; u < block_count / unit_blocks; u++, panel += l.unit_bytes) {
         const uint8_t *block = panel + l.blocks + part * PART_BYTES;
-        for (int line = 0; line < l.blocks && part == 0; line += 64) __builtin_prefetch(panel + l.unit_bytes + line);
         for (int j = 0; j < unit_blocks; j++, block += l.block_bytes, x++) {
-            int fetched = l.scale_tiles ? l.block_bytes : l.unit_bytes;
-            for (int line = 0; line < fetched && part == 0; line += 64) {
-                __builtin_prefetch(block + SL_PREFETCH_BYTES + line);
+            // Every line of the unit, its header's too, into the second level: the first has few misses in flight.
+            const uint8_t *ahead = panel + j * (l.unit_bytes / unit_blocks) + SL_PREFETCH_BYTES;
+            for (int line = 0; line < l.unit_bytes / unit_blocks && part == 0; line += 64) {
+                __builtin_prefetch(ahead + line, 0, 2);
             }
             struct scales c = load_scales(format, panel, j, part);
             vf f[SL_FEW], total = f_zero();
@@ -345,8 +346,8 @@ SL_INLINE void run_part(enum shape shape, const int rows, const struct run *run,
             SL_EACH_ROW acc[r] = dot_start(t.range, load_bias(t.offset, SL_RUN_BIAS(r)));
             _Pragma("clang loop unroll(full)") for (int i = first; i < last; i += 2) {
                 vi w0 = v_load(w->w[i] + part * PART_BYTES), w1 = v_load(w->w[i + 1] + part * PART_BYTES);
-                SL_EACH_ROW acc[r] = dot_pair(t.range, acc[r], w0, v_broadcast(x[r * stride].q + 4 * i), w1,
-                    v_broadcast(x[r * stride].q + 4 * i + 4));
+                SL_EACH_ROW acc[r] = dot_pair(t.range, acc[r], w0, v_word(x[r * stride].q, i), w1,
+                    v_word(x[r * stride].q, i + 1));
             }
             vf s = f_load(w->s[h] + part * SL_LANES);
             SL_EACH_ROW {

@@ -3,8 +3,8 @@
 #define SL_ROWS_CASE(n, call) \
     case n: { enum { rows = n }; call; break; }
 #define SL_ROWS_4(call) SL_ROWS_CASE(1, call) SL_ROWS_CASE(2, call) SL_ROWS_CASE(3, call) SL_ROWS_CASE(4, call)
-#define SL_ROWS_8(call) \
-    SL_ROWS_4(call) SL_ROWS_CASE(5, call) SL_ROWS_CASE(6, call) SL_ROWS_CASE(7, call) SL_ROWS_CASE(8, call)
+#define SL_ROWS_6(call) SL_ROWS_4(call) SL_ROWS_CASE(5, call) SL_ROWS_CASE(6, call)
+#define SL_ROWS_8(call) SL_ROWS_6(call) SL_ROWS_CASE(7, call) SL_ROWS_CASE(8, call)
 #define SL_ROWS_10(call) SL_ROWS_8(call) SL_ROWS_CASE(9, call) SL_ROWS_CASE(10, call)
 #define SL_ROWS_12(call) SL_ROWS_10(call) SL_ROWS_CASE(11, call) SL_ROWS_CASE(12, call)
 #define SL_ROWS_OF(count, call) SL_ROWS_##count(call)
@@ -95,7 +95,7 @@ SL_INLINE void multiply_panel(enum sl_format format, const struct sl_multiplicat
     for (int64_t c = 0; c < chunk_count; c++) {
         int64_t first = block_count * c / chunk_count, last = block_count * (c + 1) / chunk_count;
         for (int64_t b = first; b < last; b++) {
-            unpack_block(format, panel + b / unit_blocks * l.unit_bytes, (int)(b % unit_blocks), chunk + b - first);
+            unpack_block(format, panel + b / unit_blocks * l.unit_bytes, (int)(b % unit_blocks), chunk + (b - first));
         }
         for (int64_t g = 0; g < group_count; g++) {
             int64_t begin = count * g / group_count, n = count * (g + 1) / group_count - begin;
