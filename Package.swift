@@ -122,7 +122,8 @@ let package = Package(
         .executableTarget(name: "shardline-bench", dependencies: ["CMachineLoops", "Inference", "ModelWriting", "Models",
             "Tensors", "Memory", "Vocabulary", argumentParser], path: "Tests/Benchmarks", swiftSettings: strict),
         // Feeds mutated files, frames and configurations to every parser; built with a sanitizer by tools/fuzz.
-        .executableTarget(name: "shardline-fuzz", dependencies: ["Models", "Tensors", "Wire", "Memory", "Vocabulary"],
+        .executableTarget(name: "shardline-fuzz", dependencies: ["Inference", "Models", "Tensors", "Wire", "Memory",
+            "Vocabulary"],
             path: "Tests/Fuzz", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

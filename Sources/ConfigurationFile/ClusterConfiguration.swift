@@ -151,10 +151,13 @@ public struct ClusterConfiguration: Hashable, Sendable {
         public var memoryLimitBytes: UInt64?
         /// Holds the model files on this host; nil: they are where `models` says.
         public var modelDirectory: String?
+        /// Where this host keeps packed weights from start to start; nil keeps none.
+        public var weightCacheDirectory: String?
 
         public init(
             id: NodeID, host: String = "127.0.0.1", port: Int = 0, threadCount: Int? = nil, cpus: [Int]? = nil,
-            numaNode: Int? = nil, memoryLimitBytes: UInt64? = nil, modelDirectory: String? = nil
+            numaNode: Int? = nil, memoryLimitBytes: UInt64? = nil, modelDirectory: String? = nil,
+            weightCacheDirectory: String? = nil
         ) {
             self.id = id
             self.host = host
@@ -164,6 +167,7 @@ public struct ClusterConfiguration: Hashable, Sendable {
             self.numaNode = numaNode
             self.memoryLimitBytes = memoryLimitBytes
             self.modelDirectory = modelDirectory
+            self.weightCacheDirectory = weightCacheDirectory
         }
     }
 

@@ -104,6 +104,7 @@ struct ClusterConfigurationReader {
         for item in try value.list() {
             let section = try item.section(knownKeys: [
                 "name", "host", "port", "threads", "cpus", "numa_node", "memory", "model_directory",
+                "weight_cache",
             ])
             let nameValue = try section.required("name", example: "node-\(nodes.count + 1)")
             var node = ClusterConfiguration.Node(id: try nodeID(nameValue))
@@ -119,6 +120,7 @@ struct ClusterConfigurationReader {
                 try value.byteCount(atLeast: 1 << 20)
             }
             node.modelDirectory = try section.optionalText("model_directory").map(resolved)
+            node.weightCacheDirectory = try section.optionalText("weight_cache").map(resolved)
             nodes.append(node)
         }
         guard !nodes.isEmpty else { throw value.error("the list is empty; it needs at least one node") }

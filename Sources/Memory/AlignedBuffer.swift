@@ -37,6 +37,13 @@ public final class AlignedBuffer: @unchecked Sendable {
         if let pool { pool.giveBack(region) } else { region.free() }
     }
 
+    /// Asks for the pages of a part to come from a NUMA node; those that were touched before stay where they are. Pages
+    /// lie on one node each: the part's ends go to the nearest one's.
+    public func prefer(node: Int, for range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "a part outside its buffer")
+        region.prefer(node: node, for: range)
+    }
+
     /// The bytes as `Element`s, as many whole ones as fit.
     public func pointer<Element: BitwiseCopyable>(
         to type: Element.Type = Element.self

@@ -12,7 +12,7 @@ struct MemoryRegion: @unchecked Sendable {
 
     /// From here on pages of its own pay for a buffer: no zeroing by hand, given back at once.
     private static let mappingByteCountMin = 64 << 10
-    private static let hugePageByteCount = 2 << 20
+    static let hugePageByteCount = 2 << 20
 
     /// Zero-filled memory.
     static func allocate(
@@ -29,19 +29,37 @@ struct MemoryRegion: @unchecked Sendable {
         }
         let isHuge = hugePages && byteCount >= hugePageByteCount
         let region = try map(byteCount: byteCount, alignment: isHuge ? max(alignment, hugePageByteCount) : alignment)
-        if case .numaNode(let node) = placement {
+        // A refusal (a container may forbid it) costs speed, not correctness.
+        switch placement {
+        case .anywhere: break
+        case .interleaved: _ = sl_numa_interleave(region.base, region.mappedByteCount)
+        case .numaNode(let node):
             guard NumaTopology.hasNode(node) else {
                 region.free()
                 throw MemoryError(
                     .unknownNode, "there is no NUMA node \(node) for this process; it has \(NumaTopology.nodes)")
             }
-            // A refusal (a container may forbid it) costs speed, not correctness.
             _ = sl_numa_prefer_node(region.base, region.mappedByteCount, Int32(node))
         }
         if isHuge {
             _ = madvise(region.base, region.mappedByteCount, MADV_HUGEPAGE)
         }
         return region
+    }
+
+    /// Asks for the pages of a part to come from a NUMA node; those that were touched before stay. The part's ends go
+    /// to the nearest huge page where the region has them, for a page lies on one node.
+    func prefer(node: Int, for range: Range<Int>) {
+        guard mappedByteCount > 0 else { return }
+        let granularity = mappedByteCount >= Self.hugePageByteCount ? Self.hugePageByteCount : Self.pageByteCount
+        let end = Int(bitPattern: base) + mappedByteCount
+        func nearest(_ offset: Int) -> Int {
+            let address = Int(bitPattern: base) + offset
+            return min(max((address + granularity / 2) / granularity * granularity, Int(bitPattern: base)), end)
+        }
+        let part = nearest(range.lowerBound)..<max(nearest(range.lowerBound), nearest(range.upperBound))
+        guard !part.isEmpty, let start = UnsafeMutableRawPointer(bitPattern: part.lowerBound) else { return }
+        _ = sl_numa_prefer_node(start, part.count, Int32(node))
     }
 
     func free() {
@@ -60,8 +78,9 @@ struct MemoryRegion: @unchecked Sendable {
         return MemoryRegion(base: base, byteCount: byteCount, mappedByteCount: 0)
     }
 
+    private static let pageByteCount = Int(sysconf(Int32(_SC_PAGESIZE)))
+
     private static func map(byteCount: Int, alignment: Int) throws(MemoryError) -> MemoryRegion {
-        let pageByteCount = Int(sysconf(Int32(_SC_PAGESIZE)))
         let size = (max(byteCount, 1) + pageByteCount - 1) / pageByteCount * pageByteCount
         // The kernel aligns to pages only: map more and trim both ends.
         let slack = alignment > pageByteCount ? alignment : 0

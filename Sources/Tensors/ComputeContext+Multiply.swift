@@ -30,11 +30,11 @@ extension ComputeContext {
     ) {
         guard activations.rows > 0 else { return }
         withUnsafePointer(to: activations.kernelRows) { rows in
-            var job = MultiplicationJob(rows: rows, rowCount: activations.rows, tileCount: 1)
+            var job = MultiplicationJob(rows: rows, rowCount: activations.rows, shares: pool.shares)
             var nanoseconds = part(first, activations, epilogue, &job.first)
             if let second { nanoseconds += part(second, activations, epilogue, &job.second) }
             if let third { nanoseconds += part(third, activations, epilogue, &job.third) }
-            job.tileCount = tileCount(nanoseconds: nanoseconds, unitCount: job.panelCount)
+            job.setTileCount(tileCount(nanoseconds: nanoseconds, unitCount: job.panelCount))
             pool.run(job, tileCount: job.tileCount)
         }
     }
@@ -95,26 +95,62 @@ private struct MultiplicationJob: TileJob {
     var first = MultiplicationPart()
     var second = MultiplicationPart()
     var third = MultiplicationPart()
-    var tileCount: Int
+    private(set) var tileCount = 1
+    private let shares: GroupShares
+    /// Whether tiles are cut from each group's share of each matrix.
+    private var isGrouped = false
 
     var panelCount: Int { first.panelCount + second.panelCount + third.panelCount }
 
-    init(rows: UnsafePointer<sl_rows>, rowCount: Int, tileCount: Int) {
+    init(rows: UnsafePointer<sl_rows>, rowCount: Int, shares: GroupShares) {
         self.rows = rows
         self.rowCount = rowCount
-        self.tileCount = tileCount
+        self.shares = shares
+    }
+
+    mutating func setTileCount(_ count: Int) {
+        tileCount = count
+        // A group without a tile could not compute its share.
+        isGrouped = shares.groupCount > 1 && shares.reachAll(count)
     }
 
     func runTile(_ index: Int) {
+        guard !isGrouped else {
+            runGroupTile(index)
+            return
+        }
         let panels = panelCount * index / tileCount..<panelCount * (index + 1) / tileCount
         run(first, panels, offset: 0)
         run(second, panels, offset: first.panelCount)
         run(third, panels, offset: first.panelCount + second.panelCount)
     }
 
+    /// A tile of a group of threads: of each matrix it has panels of the group's share only, which lie on the group's
+    /// NUMA node.
+    private func runGroupTile(_ index: Int) {
+        let group = shares.group(of: index, of: tileCount)
+        let tiles = shares.range(ofGroup: group, of: tileCount)
+        let ranges = (
+            shares.range(ofGroup: group, of: first.panelCount), shares.range(ofGroup: group, of: second.panelCount),
+            shares.range(ofGroup: group, of: third.panelCount)
+        )
+        let count = ranges.0.count + ranges.1.count + ranges.2.count
+        let local = index - tiles.lowerBound
+        let panels = count * local / tiles.count..<count * (local + 1) / tiles.count
+        run(first, panels, offset: 0, share: ranges.0)
+        run(second, panels, offset: ranges.0.count, share: ranges.1)
+        run(third, panels, offset: ranges.0.count + ranges.1.count, share: ranges.2)
+    }
+
     /// The panels of a part that lie in the tile's range; the part's first has number `offset`.
     private func run(_ part: MultiplicationPart, _ panels: Range<Int>, offset: Int) {
-        let own = panels.clamped(to: offset..<offset + part.panelCount)
-        part.run(rows, rowCount: rowCount, panels: own.lowerBound - offset..<own.upperBound - offset)
+        run(part, panels, offset: offset, share: 0..<part.panelCount)
+    }
+
+    /// The panels `share` of a part, as far as they lie in the tile's range; the share's first has number `offset`.
+    private func run(_ part: MultiplicationPart, _ panels: Range<Int>, offset: Int, share: Range<Int>) {
+        let own = panels.clamped(to: offset..<offset + share.count)
+        let first = share.lowerBound - offset
+        part.run(rows, rowCount: rowCount, panels: own.lowerBound + first..<own.upperBound + first)
     }
 }

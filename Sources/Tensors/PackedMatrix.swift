@@ -3,27 +3,25 @@ public import Memory
 
 /// Weights in the layout that every instruction set reads (docs/numerics.md): panels of 16 rows. Immutable.
 public final class PackedMatrix: Sendable {
-    public let format: TensorFormat
-    /// Outputs.
-    public let rows: Int
-    /// Inputs.
-    public let columns: Int
-    /// Bytes as packed.
-    public var byteCount: Int { bytes.byteCount }
+    public let shape: PackedShape
     /// The packed bytes: the same for the same weights on every machine.
     public let bytes: BufferSlice
 
-    let panelByteCount: Int
-
-    init(format: TensorFormat, rows: Int, columns: Int, panelByteCount: Int, bytes: BufferSlice) {
-        self.format = format
-        self.rows = rows
-        self.columns = columns
-        self.panelByteCount = panelByteCount
+    init(shape: PackedShape, bytes: BufferSlice) {
+        self.shape = shape
         self.bytes = bytes
     }
 
-    var panelCount: Int { (rows + Int(SL_PANEL_ROWS) - 1) / Int(SL_PANEL_ROWS) }
+    public var format: TensorFormat { shape.format }
+    /// Outputs.
+    public var rows: Int { shape.rows }
+    /// Inputs.
+    public var columns: Int { shape.columns }
+    /// Bytes as packed.
+    public var byteCount: Int { shape.byteCount }
+
+    var panelByteCount: Int { shape.panelByteCount }
+    var panelCount: Int { shape.panelCount }
 
     var kernelMatrix: sl_matrix {
         sl_matrix(

@@ -9,14 +9,18 @@ import Synchronization
 /// operation is: an operation is over when all its tiles are done, so a taken tile keeps it in place. A thread that
 /// arrives late finds no tiles left and never touches the operation.
 ///
-/// `@unchecked Sendable`: `jobAddress`, `jobType` and `tileCount` are written by the driving thread while no tile is
-/// out, published by the releasing store of the claim word and read after an acquiring swap of it.
+/// Threads may be in groups. Then each group has a claim word of its own, for its share of the tiles; its threads take
+/// those first and other groups' when none of them are left.
+///
+/// `@unchecked Sendable`: `jobAddress`, `jobType`, `tileCount` and `tileEnds` are written by the driving thread while
+/// no tile is out, published by the releasing store of a claim word and read after an acquiring swap of it.
 final class PoolState: @unchecked Sendable {
     /// Longer than the gap between two operations of a step, shorter than anything the operating system notices.
     static let spinNanoseconds: UInt64 = 20_000
 
     private let storage: UnsafeMutableRawPointer
     // Each on a cache line of its own.
+    /// The first group's, which is the driving thread's.
     private let claim: UnsafeMutablePointer<Atomic<UInt64>>
     private let doneCount: UnsafeMutablePointer<Atomic<UInt32>>
     private let wakeWord: UnsafeMutablePointer<Atomic<UInt32>>
@@ -29,14 +33,31 @@ final class PoolState: @unchecked Sendable {
     private var jobAddress: UnsafeRawPointer
     private var jobType: any TileJob.Type = ClosureJob.self
     private var tileCount = 0
+    /// The tile behind each group's last.
+    private let tileEnds: UnsafeMutablePointer<Int>
+    private let threadsBefore: UnsafeMutablePointer<Int>
+    let shares: GroupShares
 
-    init() {
-        let lineByteCount = 128  // processors fetch lines in pairs
-        let storage = UnsafeMutableRawPointer.allocate(byteCount: 7 * lineByteCount, alignment: lineByteCount)
+    private static let lineByteCount = 128  // processors fetch lines in pairs
+    private static let wordCount = 7
+
+    /// - Parameter threadCounts: of each group; the driving thread is of the first.
+    init(threadCounts: [Int]) {
+        let lineByteCount = Self.lineByteCount
+        let storage = UnsafeMutableRawPointer.allocate(
+            byteCount: (Self.wordCount + threadCounts.count) * lineByteCount, alignment: lineByteCount)
         self.storage = storage
         jobAddress = UnsafeRawPointer(storage)
-        claim = storage.bindMemory(to: Atomic<UInt64>.self, capacity: 1)
-        claim.initialize(to: Atomic(0))
+        claim = Self.claim(0, in: storage)
+        for group in threadCounts.indices { Self.claim(group, in: storage).initialize(to: Atomic(0)) }
+        tileEnds = .allocate(capacity: threadCounts.count)
+        tileEnds.initialize(repeating: 0, count: threadCounts.count)
+        threadsBefore = .allocate(capacity: threadCounts.count + 1)
+        threadsBefore.initialize(to: 0)
+        for (group, count) in threadCounts.enumerated() {
+            (threadsBefore + group + 1).initialize(to: threadsBefore[group] + count)
+        }
+        shares = GroupShares(groupCount: threadCounts.count, threadsBefore: UnsafePointer(threadsBefore))
         func word(_ index: Int) -> UnsafeMutablePointer<Atomic<UInt32>> {
             let pointer = (storage + index * lineByteCount).bindMemory(to: Atomic<UInt32>.self, capacity: 1)
             pointer.initialize(to: Atomic(0))
@@ -50,7 +71,18 @@ final class PoolState: @unchecked Sendable {
         isStopping = word(6)
     }
 
-    deinit { storage.deallocate() }
+    deinit {
+        storage.deallocate()
+        tileEnds.deallocate()
+        threadsBefore.deallocate()
+    }
+
+    private static func claim(
+        _ group: Int, in storage: UnsafeMutableRawPointer
+    ) -> UnsafeMutablePointer<Atomic<UInt64>> {
+        let line = group == 0 ? 0 : wordCount - 1 + group
+        return (storage + line * lineByteCount).assumingMemoryBound(to: Atomic<UInt64>.self)
+    }
 
     // MARK: The driving thread
 
@@ -62,14 +94,29 @@ final class PoolState: @unchecked Sendable {
         generation &+= 1
         isResting.pointee.store(0, ordering: .relaxed)
         doneCount.pointee.store(0, ordering: .relaxed)
-        claim.pointee.store(UInt64(generation) << 32 | UInt64(tileCount), ordering: .sequentiallyConsistent)
+        if shares.groupCount == 1 {
+            tileEnds.pointee = tileCount
+            claim.pointee.store(UInt64(generation) << 32 | UInt64(tileCount), ordering: .sequentiallyConsistent)
+        } else {
+            dealToGroups(tileCount)
+        }
         wakeWord.pointee.store(generation, ordering: .sequentiallyConsistent)
         let sleepers = sleeperCount.pointee.load(ordering: .sequentiallyConsistent)
         if sleepers > 0 {
             sl_thread_wake(Self.address(wakeWord), Int32(min(Int(sleepers), tileCount - 1)))
         }
-        runTiles()
+        runTiles(ofGroup: 0)
         waitUntilDone(UInt32(tileCount))
+    }
+
+    private func dealToGroups(_ tileCount: Int) {
+        // All ends before the first claim: who takes a tile may go on to any group's.
+        for group in 0..<shares.groupCount { tileEnds[group] = shares.range(ofGroup: group, of: tileCount).upperBound }
+        for group in 0..<shares.groupCount {
+            let count = shares.range(ofGroup: group, of: tileCount).count
+            Self.claim(group, in: storage).pointee.store(
+                UInt64(generation) << 32 | UInt64(count), ordering: .sequentiallyConsistent)
+        }
     }
 
     /// No operation follows soon: idle workers stop spinning.
@@ -104,7 +151,20 @@ final class PoolState: @unchecked Sendable {
 
     // MARK: Every thread
 
-    private func runTiles() {
+    /// Takes tiles as long as there are any, the group's own first.
+    private func runTiles(ofGroup group: Int) {
+        let groupCount = shares.groupCount
+        guard groupCount > 1 else {
+            takeTiles(claim, end: tileEnds)
+            return
+        }
+        for distance in 0..<groupCount {
+            let other = (group + distance) % groupCount
+            takeTiles(Self.claim(other, in: storage), end: tileEnds + other)
+        }
+    }
+
+    private func takeTiles(_ claim: UnsafeMutablePointer<Atomic<UInt64>>, end: UnsafePointer<Int>) {
         var word = claim.pointee.load(ordering: .acquiring)
         while UInt32(truncatingIfNeeded: word) > 0 {
             let (isTaken, found) = claim.pointee.weakCompareExchange(
@@ -114,7 +174,7 @@ final class PoolState: @unchecked Sendable {
                 continue
             }
             let count = tileCount
-            jobType.runTile(count - Int(UInt32(truncatingIfNeeded: word)), ofJobAt: jobAddress)
+            jobType.runTile(end.pointee - Int(UInt32(truncatingIfNeeded: word)), ofJobAt: jobAddress)
             let done = doneCount.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue
             if done == UInt32(count), isDriverAsleep.pointee.load(ordering: .sequentiallyConsistent) != 0 {
                 sl_thread_wake(Self.address(doneCount), 1)
@@ -125,16 +185,22 @@ final class PoolState: @unchecked Sendable {
 
     // MARK: Workers
 
-    func runWorker() {
+    func runWorker(ofGroup group: Int) {
         sl_float_environment_set_default()
         while isStopping.pointee.load(ordering: .acquiring) == 0 {
             precondition(sl_float_environment_is_default() != 0, "a worker's rounding or denormal mode was changed")
-            runTiles()
+            runTiles(ofGroup: group)
             if !spinForTiles() { sleepForTiles() }
         }
     }
 
     private var hasTiles: Bool {
+        if Self.hasTiles(claim) { return true }
+        guard shares.groupCount > 1 else { return false }
+        return (1..<shares.groupCount).contains { Self.hasTiles(Self.claim($0, in: storage)) }
+    }
+
+    private static func hasTiles(_ claim: UnsafeMutablePointer<Atomic<UInt64>>) -> Bool {
         UInt32(truncatingIfNeeded: claim.pointee.load(ordering: .sequentiallyConsistent)) > 0
     }
 

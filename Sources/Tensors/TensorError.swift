@@ -5,6 +5,8 @@ public struct TensorError: Error, Hashable, Sendable, CustomStringConvertible {
         case invalidSize
         /// A weight or a scale that is infinite or not a number.
         case nonFinite
+        /// A source that could not be read.
+        case unreadable
         /// An instruction set this processor lacks, a CPU that cannot be bound.
         case unsupported
         case outOfMemory
@@ -18,4 +20,10 @@ public struct TensorError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     public var description: String { message }
+
+    static func nonFinite(row: Int, _ format: TensorFormat) -> TensorError {
+        let what = format.isQuantised ? "scale" : "weight"
+        return TensorError(
+            .nonFinite, "row \(row) has a \(what) that is infinite or not a number; the file is damaged, get it again")
+    }
 }

@@ -6,16 +6,20 @@ import Synchronization
 /// The threads of a compute context. The thread that calls `run` computes too, so a pool of n threads starts n - 1.
 final class WorkerPool {
     let threadCount: Int
-    private let state = PoolState()
+    private let state: PoolState
     private var threads: [pthread_t] = []
 
-    /// `cpus[0]` is the driving thread's, the rest are the workers'.
-    init(threadCount: Int, cpus: [Int]?) throws(TensorError) {
-        self.threadCount = threadCount
+    /// The layout's first thread is the driving one, the rest are the workers.
+    init(layout: ThreadLayout) throws(TensorError) {
+        threadCount = layout.threadCount
+        state = PoolState(threadCounts: layout.groups.map(\.threadCount))
         for index in 1..<max(threadCount, 1) {
-            try start(index: index, cpu: cpus?[index])
+            try start(index: index, layout: layout)
         }
     }
+
+    /// How tiles are dealt to groups of threads.
+    var shares: GroupShares { state.shares }
 
     deinit {
         state.stop()
@@ -36,8 +40,8 @@ final class WorkerPool {
 
     func rest() { state.rest() }
 
-    private func start(index: Int, cpu: Int?) throws(TensorError) {
-        let launch = WorkerLaunch(state: state, index: index, cpu: cpu)
+    private func start(index: Int, layout: ThreadLayout) throws(TensorError) {
+        let launch = WorkerLaunch(state: state, index: index, layout: layout)
         var thread = pthread_t()
         let error = pthread_create(
             &thread, nil,
@@ -51,13 +55,7 @@ final class WorkerPool {
             throw TensorError(.unsupported, "cannot start compute thread \(index): \(String(cString: strerror(error)))")
         }
         threads.append(thread)
-        let pinError = launch.waitUntilStarted()
-        guard pinError == 0 else {
-            throw TensorError(
-                .unsupported,
-                "cannot bind compute thread \(index) to CPU \(cpu ?? -1): \(String(cString: strerror(pinError))); "
-                    + "give CPUs that this process may run on")
-        }
+        if let error = launch.waitUntilStarted() { throw error }
     }
 }
 
@@ -65,25 +63,26 @@ final class WorkerPool {
 private final class WorkerLaunch: Sendable {
     private let state: PoolState
     private let index: Int
-    private let cpu: Int?
-    /// 0 while starting, then 1 + the errno value of pinning.
-    private let answer = Atomic<Int32>(0)
+    private let layout: ThreadLayout
+    private let hasStarted = Atomic<Bool>(false)
+    /// Why the thread could not be bound.
+    private let failure = Mutex<TensorError?>(nil)
 
-    init(state: PoolState, index: Int, cpu: Int?) {
+    init(state: PoolState, index: Int, layout: ThreadLayout) {
         self.state = state
         self.index = index
-        self.cpu = cpu
+        self.layout = layout
     }
 
     func run() {
         sl_thread_set_name("compute \(index)")
-        let error = cpu.map { sl_thread_pin(Int32(clamping: $0)) } ?? 0
-        answer.store(1 + error, ordering: .releasing)
-        state.runWorker()
+        do { try layout.bindCallingThread(index) } catch { failure.withLock { $0 = error } }
+        hasStarted.store(true, ordering: .releasing)
+        state.runWorker(ofGroup: layout.groupOfThread[index])
     }
 
-    func waitUntilStarted() -> Int32 {
-        while answer.load(ordering: .acquiring) == 0 { sched_yield() }
-        return answer.load(ordering: .acquiring) - 1
+    func waitUntilStarted() -> TensorError? {
+        while !hasStarted.load(ordering: .acquiring) { sched_yield() }
+        return failure.withLock { $0 }
     }
 }

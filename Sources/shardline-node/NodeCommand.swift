@@ -15,7 +15,8 @@ struct NodeCommand: AsyncParsableCommand {
     static let twins = EnvironmentDefaults([
         .option("config"), .option("join"), .option("name"), .option("model", short: "m"), .option("model-directory"),
         .option("host"), .option("port"), .option("threads", short: "t"), .option("cpus"), .option("numa-node"),
-        .option("memory"), .option("instruction-set"), .toggle("insecure"), .option("log-level"),
+        .option("memory"), .option("weight-cache"), .option("instruction-set"), .toggle("insecure"),
+        .option("log-level"),
     ])
 
     static let configuration = CommandConfiguration(
@@ -50,11 +51,16 @@ struct NodeCommand: AsyncParsableCommand {
     @Option(name: .long, help: "Processors to pin threads to, as in 0-3,8.")
     var cpus: String?
 
-    @Option(name: .long, help: "NUMA node to keep weights on.")
+    @Option(name: .long, help: "NUMA node to run on and keep weights on (default: all).")
     var numaNode: Int?
 
     @Option(name: .long, help: "Memory for weights and KV, as in 8GiB (default: what is available).")
     var memory: String?
+
+    @Option(
+        name: .long,
+        help: "Folder to keep packed weights in, for models that lie on slow or distant storage (default: none).")
+    var weightCache: String?
 
     @Option(name: .long, help: .hidden)
     var memoryShare = 1
@@ -163,6 +169,7 @@ struct NodeCommand: AsyncParsableCommand {
         settings.numaNode = numaNode ?? configured?.node.numaNode
         settings.modelFiles = model + (configured?.modelFiles ?? [])
         settings.modelFolders = modelDirectory
+        settings.weightCacheFolder = weightCache ?? configured?.node.weightCacheDirectory
         settings.version = ProgramVersion.text
         if let instructionSet {
             guard let set = InstructionSet(rawValue: instructionSet), InstructionSet.available.contains(set) else {

@@ -32,6 +32,9 @@ struct LocalCommand: AsyncParsableCommand {
     @Option(name: .long, help: "The name under which the model is served (default: the file's name).")
     var servedModelName: String?
 
+    @Option(name: .long, help: "Folder where the nodes keep packed weights from start to start (default: none).")
+    var weightCache: String?
+
     @OptionGroup var serving: ServingOptions
 
     func validate() throws {
@@ -88,6 +91,7 @@ struct LocalCommand: AsyncParsableCommand {
             "--threads", "\(threads ?? max(1, cores / nodes))", "--memory-share", "\(nodes)",
             "--log-level", serving.logLevel ?? "info",
         ]
+        if let weightCache { arguments += ["--weight-cache", weightCache] }
         if let set = serving.instructionSet { arguments += ["--instruction-set", set] }
         return arguments
     }

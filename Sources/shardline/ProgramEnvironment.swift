@@ -10,7 +10,7 @@ enum ProgramEnvironment {
         "local": EnvironmentDefaults(
             serving + [
                 .option("model", short: "m"), .option("nodes"), .option("threads", short: "t"), .option("port"),
-                .option("cluster-port"), .option("served-model-name"),
+                .option("cluster-port"), .option("served-model-name"), .option("weight-cache"),
             ]),
         "serve": EnvironmentDefaults(serving + [.option("config"), .toggle("insecure")]),
         "topology": EnvironmentDefaults([.option("coordinator"), .toggle("json"), .toggle("insecure")]),

@@ -16,11 +16,19 @@ final class LocalCluster {
     static var programFolder: String? { ProcessInfo.processInfo.environment["SHARDLINE_BIN"] }
     static var model: String? { ProcessInfo.processInfo.environment["SHARDLINE_MODEL"] }
 
-    init(nodeCount: Int, arguments: [String] = []) throws {
-        process.executableURL = URL(fileURLWithPath: "\(Self.programFolder ?? "")/shardline")
+    /// - Parameters:
+    ///   - prelude: commands of a shell that becomes the program, such as limits.
+    ///   - log: gets what all its processes write to standard error.
+    init(
+        nodeCount: Int, arguments: [String] = [], logLevel: String = "error", prelude: String = ":",
+        log: FileHandle? = nil
+    ) throws {
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments =
-            ["local", "--model", Self.model ?? "", "--nodes", "\(nodeCount)", "--threads", "1"]
-            + ["--served-model-name", "test", "--log-level", "error"] + arguments
+            ["-c", "\(prelude); exec \"$0\" \"$@\"", "\(Self.programFolder ?? "")/shardline", "local"]
+            + ["--model", Self.model ?? "", "--nodes", "\(nodeCount)", "--threads", "1"]
+            + ["--served-model-name", "test", "--log-level", logLevel] + arguments
+        if let log { process.standardError = log }
         // Twins of flags are this program's alone: its nodes must not take its port.
         process.environment = ProcessInfo.processInfo.environment.merging(
             ["SHARDLINE_PORT": "\(Int.random(in: 20_000..<30_000))"], uniquingKeysWith: { $1 })

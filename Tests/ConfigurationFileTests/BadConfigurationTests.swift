@@ -116,6 +116,7 @@ import Testing
         .node("host: 10.0.0.1", "nodes[0].host: 10.0.0.1 is not a loopback address"),
         .node("host: 127.0.0.1.example.org", "is not a loopback address"),
         .node("model_directory: [a]", "nodes[0].model_directory: expected text, got a list"),
+        .node("weight_cache: {a: b}", "nodes[0].weight_cache: expected text, got a mapping"),
         .node("port: 0\n  - name: a", "c.yaml:5:11: nodes[1].name: 'a' is the name of two nodes"),
         .node("port: 0\n  - name: a b", "nodes[1].name: 'a b' cannot be a node's name", "a-z A-Z 0-9 . _ -"),
         .node("port: 0\n  - name: coordinator", "nodes[1].name: 'coordinator' is taken"),

@@ -59,6 +59,7 @@ import Vocabulary
                     numa_node: 1
                     memory: 1.5GiB
                     model_directory: /models/
+                    weight_cache: ../cache
                   - {name: b, cpus: [4, 5], memory: 1048576, model_directory: local}
                 logging: {level: debug}
                 """, path: "conf/c.yaml")
@@ -82,9 +83,11 @@ import Vocabulary
             first
                 == ClusterConfiguration.Node(
                     id: first.id, host: "example.org", port: 7501, threadCount: 2, cpus: [0, 1, 2, 3, 8], numaNode: 1,
-                    memoryLimitBytes: 1_610_612_736, modelDirectory: "/models/"))
+                    memoryLimitBytes: 1_610_612_736, modelDirectory: "/models/",
+                    weightCacheDirectory: "conf/../cache"))
         let second = try configuration.node(named: "b", path: "c")
         #expect(second.cpus == [4, 5])
+        #expect(second.weightCacheDirectory == nil)
         #expect(second.memoryLimitBytes == 1_048_576)
         #expect(configuration.isInsecure)
         #expect(configuration.logging.level == "debug")

@@ -26,6 +26,22 @@ import Testing
         }
     }
 
+    @Test func partsArePlacedOnNodes() throws {
+        for hugePages in [false, true] {
+            let buffer = try AlignedBuffer(byteCount: 9_000_001, placement: .interleaved, hugePages: hugePages)
+            let bytes = UnsafeMutableRawBufferPointer(start: buffer.base, count: buffer.byteCount)
+            for range in [0..<0, 0..<5, 100..<4_500_000, 4_500_000..<9_000_001, 0..<9_000_001] {
+                for node in NumaTopology.nodes { buffer.prefer(node: node, for: range) }
+                #expect(bytes[range].allSatisfy { $0 == 0 })
+            }
+            bytes.initializeMemory(as: UInt8.self, repeating: 1)
+            buffer.prefer(node: NumaTopology.nodes[0], for: 0..<9_000_001)
+            #expect(bytes.allSatisfy { $0 == 1 })
+        }
+        // Too small for pages of its own.
+        try AlignedBuffer(byteCount: 100).prefer(node: NumaTopology.nodes[0], for: 0..<100)
+    }
+
     @Test func impossibleBuffersAreErrors() {
         #expect(throws: MemoryError.self) { try AlignedBuffer(byteCount: -1) }
         #expect(throws: MemoryError.self) { try AlignedBuffer(byteCount: .max) }

@@ -105,7 +105,7 @@ import Testing
         }
     }
 
-    @Test func mapsAFileAndDropsPages() throws {
+    @Test func readsAFileByMapAndByPieces() throws {
         let path = NSTemporaryDirectory() + "shardline-models-\(UUID().uuidString).gguf"
         defer { try? FileManager.default.removeItem(atPath: path) }
         var writer = GGUFWriter()
@@ -115,9 +115,33 @@ import Testing
         let file = try ModelFile(path: path)
         let tensor = try #require(file.tensor("t"))
         #expect(file.bytes(of: tensor).elementsEqual(data))
+        for range in [0..<100_000, 0..<1, 99_999..<100_000, 4095..<20_481, 7..<7] {
+            var read = [UInt8](repeating: 0, count: range.count + 1)
+            try read.withUnsafeMutableBytes { try file.read(range, of: tensor, into: $0.baseAddress!) }
+            #expect(read.dropLast().elementsEqual(data[range]) && read.last == 0)
+        }
         file.dropPages(of: tensor)
         #expect(file.bytes(of: tensor).elementsEqual(data))
+        file.willRead(0..<100_000, of: tensor)
+        let modified = try #require(file.modificationNanoseconds)
+        #expect(abs(Double(modified) / 1e9 - Date().timeIntervalSince1970) < 3600)
         #expect(try file.fingerprint == ModelFile(writer).fingerprint)
+    }
+
+    @Test func aFileCutShortIsAnError() throws {
+        let path = NSTemporaryDirectory() + "shardline-models-\(UUID().uuidString).gguf"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var writer = GGUFWriter()
+        writer.tensors = [GGUFWriter.Tensor("t", .f16, columns: 50_000, data: [UInt8](repeating: 1, count: 100_000))]
+        try Data(writer.bytes()).write(to: URL(fileURLWithPath: path))
+        let file = try ModelFile(path: path)
+        let tensor = try #require(file.tensor("t"))
+        #expect(truncate(path, off_t(tensor.offset + 50_000)) == 0)
+        var read = [UInt8](repeating: 0, count: 100_000)
+        try read.withUnsafeMutableBytes { try file.read(0..<50_000, of: tensor, into: $0.baseAddress!) }
+        expect("\(path): ends at byte \(tensor.offset + 50_000) instead of", .unreadable) {
+            try read.withUnsafeMutableBytes { try file.read(0..<50_001, of: tensor, into: $0.baseAddress!) }
+        }
     }
 
     @Test func namesWhatCannotBeOpened() {

@@ -5,6 +5,9 @@
 #include "values.h"
 #include "panel.h"
 
+/// The longest block of a row, in bytes: Q6_K's.
+enum { FILE_BLOCK_BYTES_MAX = 210 };
+
 /// Where things stand in a row's block of a model file, in bytes; -1 for what the format has not.
 struct file_block {
     int32_t bytes;
@@ -37,140 +40,252 @@ static int64_t element_bytes(enum sl_format format) { return format == SL_FORMAT
 
 static int64_t round_up(int64_t n, int64_t m) { return (n + m - 1) / m * m; }
 
-int64_t sl_pack_panel_bytes(enum sl_format format, int64_t columns)
+static int64_t used_panel_bytes(enum sl_format format, int64_t columns)
 {
-    if (is_float(format)) return round_up(columns * SL_PANEL_ROWS * element_bytes(format), 64);
+    if (is_float(format)) return columns * SL_PANEL_ROWS * element_bytes(format);
     struct sl_layout l = sl_layout_of(format);
-    return round_up(columns / l.unit_columns * l.unit_bytes, 64);
+    return columns / l.unit_columns * l.unit_bytes;
 }
 
-static int half_is_finite(uint16_t h) { return (h & 0x7c00u) != 0x7c00u; }
-
-// MARK: A row's integers, from the file's order to the tiles'. `out` is the row's word of a block's first tile.
-
-static uint32_t word_at(const uint8_t *p)
+int64_t sl_pack_panel_bytes(enum sl_format format, int64_t columns)
 {
-    uint32_t w;
-    memcpy(&w, p, 4);
+    return round_up(used_panel_bytes(format, columns), 64);
+}
+
+// MARK: Words of 16 rows
+//
+// Bytes are brought into tiles first, 4 bytes of each of 16 rows. What is left to do is then the same for every row,
+// and the compiler does it for several at once on any processor.
+
+/// One word of each of 16 rows.
+typedef uint32_t tile __attribute__((vector_size(SL_TILE_BYTES)));
+/// One f16 of each of 16 rows.
+typedef uint16_t halves __attribute__((vector_size(SL_HALVES_BYTES)));
+typedef uint32_t words4 __attribute__((vector_size(16)));
+
+SL_INLINE words4 words4_at(const uint8_t *p)
+{
+    words4 w;
+    memcpy(&w, p, sizeof w);
     return w;
 }
 
-SL_INLINE void put_word(uint8_t *out, int tile, uint32_t w) { memcpy(out + tile * SL_TILE_BYTES, &w, 4); }
-
-static void put_words(uint8_t *out, const uint8_t *in, int count)
+/// tiles[t] = word t of each row, of 4; rows lie `stride` bytes apart.
+SL_INLINE void take_4_tiles(tile *tiles, const uint8_t *in, int64_t stride)
 {
-    for (int t = 0; t < count; t++) put_word(out, t, word_at(in + 4 * t));
+    uint8_t *out = (uint8_t *)tiles;
+    for (int r = 0; r < SL_PANEL_ROWS; r += 4, in += 4 * stride, out += 16) {
+        words4 a = words4_at(in), b = words4_at(in + stride), c = words4_at(in + 2 * stride),
+               d = words4_at(in + 3 * stride);
+        words4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+        words4 w0 = __builtin_shufflevector(ab, cd, 0, 1, 4, 5), w1 = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+        ab = __builtin_shufflevector(a, b, 2, 6, 3, 7), cd = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+        words4 w2 = __builtin_shufflevector(ab, cd, 0, 1, 4, 5), w3 = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+        memcpy(out, &w0, 16);
+        memcpy(out + SL_TILE_BYTES, &w1, 16);
+        memcpy(out + 2 * SL_TILE_BYTES, &w2, 16);
+        memcpy(out + 3 * SL_TILE_BYTES, &w3, 16);
+    }
 }
 
-/// 32 nibbles, one a byte of `in`, its low or its high one.
-static void put_nibbles(uint8_t *out, const uint8_t *in, int high)
+SL_INLINE void take_tiles(tile *tiles, const uint8_t *in, int64_t stride, int64_t count)
+{
+    int64_t t = 0;
+    for (; t + 4 <= count; t += 4) take_4_tiles(tiles + t, in + 4 * t, stride);
+    for (; t < count; t++) {
+        for (int r = 0; r < SL_PANEL_ROWS; r++) memcpy((uint8_t *)(tiles + t) + 4 * r, in + r * stride + 4 * t, 4);
+    }
+}
+
+SL_INLINE void put_tiles(uint8_t *out, const tile *tiles, int count)
+{
+    memcpy(out, tiles, (size_t)count * SL_TILE_BYTES);
+}
+
+/// One f16 of each row.
+SL_INLINE void put_halves(uint8_t *out, const uint8_t *in, int64_t stride, halves *bad)
+{
+    halves h;
+    for (int r = 0; r < SL_PANEL_ROWS; r++) memcpy((uint8_t *)&h + 2 * r, in + r * stride, 2);
+    *bad |= (halves)((h & 0x7c00) == 0x7c00);
+    memcpy(out, &h, sizeof h);
+}
+
+// MARK: Integers, from the file's order to the tiles'
+
+/// 32 nibbles, one a byte of 8 words, their low or their high one.
+SL_INLINE void put_nibbles(uint8_t *out, const tile *in, int high)
 {
     for (int t = 0; t < 4; t++) {
-        uint32_t a = word_at(in + 4 * t), b = word_at(in + 16 + 4 * t);
-        a = high ? a >> 4 : a;
-        b = high ? b : b << 4;
-        put_word(out, t, (a & 0x0f0f0f0fu) | (b & 0xf0f0f0f0u));
+        tile a = in[t], b = in[4 + t];
+        a = high ? (a >> 4 & 0x0f0f0f0fu) | (b & 0xf0f0f0f0u) : (a & 0x0f0f0f0fu) | (b & 0x0f0f0f0fu) << 4;
+        put_tiles(out + t * SL_TILE_BYTES, &a, 1);
     }
 }
 
-/// 32 two-bit integers, one a byte of `in`, `shift` bits up.
-static void put_two_bits(uint8_t *out, const uint8_t *in, int shift)
+/// 32 two-bit integers, one a byte of 8 words, `shift` bits up.
+SL_INLINE void put_two_bits(uint8_t *out, const tile *in, int shift)
 {
     for (int h = 0; h < 2; h++) {
-        uint32_t w = 0;
-        for (int i = 0; i < 4; i++) w |= (word_at(in + 16 * h + 4 * i) >> shift & 0x03030303u) << 2 * i;
-        put_word(out, h, w);
+        tile w = in[4 * h] >> shift & 0x03030303u;
+        for (int i = 1; i < 4; i++) w |= (in[4 * h + i] >> shift & 0x03030303u) << 2 * i;
+        put_tiles(out + h * SL_TILE_BYTES, &w, 1);
     }
 }
 
-/// 32 bits of `in`, bit k for column k.
-static void put_bits(uint8_t *out, uint32_t in)
+/// 32 bits, one a byte of 8 words, `shift` bits up.
+SL_INLINE void put_bits(uint8_t *out, const tile *in, int shift)
 {
-    uint32_t w = 0;
+    tile w = in[0] >> shift & 0x01010101u;
+    for (int t = 1; t < 8; t++) w |= (in[t] >> shift & 0x01010101u) << t;
+    put_tiles(out, &w, 1);
+}
+
+/// 32 bits of one word, bit k for column k.
+SL_INLINE void put_bits_of_word(uint8_t *out, const tile *in)
+{
+    tile w = {0};
     for (int b = 0; b < 4; b++) {
-        uint32_t x = in >> b & 0x11111111u; // every fourth bit, drawn together
+        tile x = *in >> b & 0x11111111u; // every fourth bit, drawn together
         x = (x | x >> 3) & 0x03030303u;
         x = (x | x >> 6) & 0x000f000fu;
         w |= ((x | x >> 12) & 0xffu) << 8 * b;
     }
-    put_word(out, 0, w);
+    put_tiles(out, &w, 1);
 }
 
-/// Bit i of byte t becomes bit t of byte i.
-static uint64_t transpose_bits(uint64_t x)
+/// The integers of a unit of 256 columns; `out` is where its first block's begin.
+SL_INLINE void put_k_integers(enum sl_format format, const uint8_t *in, int64_t stride, struct file_block f,
+    struct sl_layout l, uint8_t *out)
 {
-    uint64_t t = (x ^ x >> 7) & 0x00aa00aa00aa00aaull;
-    x ^= t ^ t << 7;
-    t = (x ^ x >> 14) & 0x0000cccc0000ccccull;
-    x ^= t ^ t << 14;
-    t = (x ^ x >> 28) & 0x00000000f0f0f0f0ull;
-    return x ^ t ^ t << 28;
-}
-
-/// Bit `block` of each of 32 bytes, for the eight blocks of a unit; their tiles are `block_bytes` apart.
-static void put_bit_planes(uint8_t *out, const uint8_t *in, int64_t block_bytes)
-{
-    uint32_t words[8] = {0};
-    for (int b = 0; b < 4; b++) {
-        uint64_t x = 0;
-        for (int t = 0; t < 8; t++) x |= (uint64_t)in[4 * t + b] << 8 * t;
-        x = transpose_bits(x);
-        for (int block = 0; block < 8; block++) words[block] |= (uint32_t)(x >> 8 * block & 0xff) << 8 * b;
-    }
-    for (int block = 0; block < 8; block++) put_word(out + block * block_bytes, 0, words[block]);
-}
-
-SL_INLINE void put_integers(enum sl_format format, const uint8_t *in, struct file_block f, struct sl_layout l,
-    uint8_t *out)
-{
-    const uint8_t *low = in + f.integers, *high = f.high_bits < 0 ? in : in + f.high_bits;
+    tile low[32], high[16];
     int64_t step = l.block_bytes, high_tile = l.nibble_tiles * SL_TILE_BYTES;
-    switch (format) {
-    case SL_FORMAT_Q5_0:
-    case SL_FORMAT_Q5_1: put_bits(out + high_tile, word_at(high)); // fall through
-    case SL_FORMAT_Q4_0:
-    case SL_FORMAT_Q4_1:
-    case SL_FORMAT_IQ4_NL: put_words(out, low, 4); break;
-    case SL_FORMAT_Q8_0: put_words(out, low, 8); break;
-    case SL_FORMAT_Q2_K:
-    case SL_FORMAT_Q3_K:
-        for (int b = 0; b < 8; b++) put_two_bits(out + b * step, low + b / 4 * 32, 2 * (b % 4));
-        if (format == SL_FORMAT_Q3_K) put_bit_planes(out + 2 * SL_TILE_BYTES, high, step);
-        break;
-    case SL_FORMAT_Q4_K:
-    case SL_FORMAT_Q5_K:
-        for (int b = 0; b < 8; b++) put_nibbles(out + b * step, low + b / 2 * 32, b % 2);
-        if (format == SL_FORMAT_Q5_K) put_bit_planes(out + high_tile, high, step);
-        break;
-    default: // Q6_K
-        for (int b = 0; b < 8; b++) {
-            put_nibbles(out + b * step, low + b / 4 * 64 + b % 2 * 32, b % 4 / 2);
-            put_two_bits(out + b * step + high_tile, high + b / 4 * 32, 2 * (b % 4));
+    take_tiles(low, in + f.integers, stride, l.nibble_tiles ? 32 : 16);
+    if (f.high_bits >= 0) take_tiles(high, in + f.high_bits, stride, format == SL_FORMAT_Q6_K ? 16 : 8);
+    for (int b = 0; b < 8; b++, out += step) {
+        switch (format) {
+        case SL_FORMAT_Q2_K:
+        case SL_FORMAT_Q3_K:
+            put_two_bits(out, low + b / 4 * 8, 2 * (b % 4));
+            if (format == SL_FORMAT_Q3_K) put_bits(out + 2 * SL_TILE_BYTES, high, b);
+            break;
+        case SL_FORMAT_Q6_K:
+            put_nibbles(out, low + b / 4 * 16 + b % 2 * 8, b % 4 / 2);
+            put_two_bits(out + high_tile, high + b / 4 * 8, 2 * (b % 4));
+            break;
+        default: // Q4_K, Q5_K
+            put_nibbles(out, low + b / 2 * 8, b % 2);
+            if (format == SL_FORMAT_Q5_K) put_bits(out + high_tile, high, b);
         }
     }
+}
+
+/// The same of a unit of 32.
+SL_INLINE void put_integers(const uint8_t *in, int64_t stride, struct file_block f, struct sl_layout l, uint8_t *out)
+{
+    tile words[8];
+    int count = l.nibble_tiles + l.byte_tiles;
+    take_tiles(words, in + f.integers, stride, count);
+    put_tiles(out, words, count);
+    if (!l.bit_tiles) return;
+    take_tiles(words, in + f.high_bits, stride, 1);
+    put_bits_of_word(out + count * SL_TILE_BYTES, words);
+}
+
+/// One unit of 16 rows, `stride` bytes apart.
+SL_INLINE void pack_unit(enum sl_format format, const uint8_t *in, int64_t stride, uint8_t *unit, halves *bad)
+{
+    const struct sl_layout l = sl_layout_of(format);
+    const struct file_block f = file_block_of(format);
+    uint8_t *scales = unit + l.scales;
+    put_halves(scales, in + f.d, stride, bad);
+    if (l.half_count > 1) put_halves(scales + SL_HALVES_BYTES, in + f.m, stride, bad);
+    if (!l.scale_tiles) {
+        put_integers(in, stride, f, l, unit + l.blocks);
+        return;
+    }
+    tile words[4];
+    take_tiles(words, in + f.scales, stride, l.scale_tiles);
+    put_tiles(scales + l.half_count * SL_HALVES_BYTES, words, l.scale_tiles);
+    put_k_integers(format, in, stride, f, l, unit + l.blocks);
+}
+
+/// The first row whose lane is set, or -1.
+static int64_t first_bad_row(const halves *bad)
+{
+    for (int r = 0; r < SL_PANEL_ROWS; r++) {
+        if ((*bad)[r]) return r;
+    }
+    return -1;
 }
 
 SL_INLINE int64_t pack_quantised(enum sl_format format, const uint8_t *source, int64_t row_count, int64_t columns,
     uint8_t *panel)
 {
     const struct sl_layout l = sl_layout_of(format);
-    const struct file_block f = file_block_of(format);
-    int64_t unit_count = columns / l.unit_columns, bad_row = SL_PANEL_ROWS;
-    for (int64_t u = 0; u < unit_count; u++, panel += l.unit_bytes) {
+    const int64_t block_bytes = file_block_of(format).bytes, unit_count = columns / l.unit_columns;
+    int64_t stride = unit_count * block_bytes;
+    halves bad = {0};
+    if (row_count == SL_PANEL_ROWS) {
+        for (int64_t u = 0; u < unit_count; u++) {
+            pack_unit(format, source + u * block_bytes, stride, panel + u * l.unit_bytes, &bad);
+        }
+        return first_bad_row(&bad);
+    }
+    uint8_t rows[SL_PANEL_ROWS * FILE_BLOCK_BYTES_MAX] = {0}; // the missing ones stay zero
+    for (int64_t u = 0; u < unit_count; u++) {
         for (int64_t r = 0; r < row_count; r++) {
-            const uint8_t *in = source + (r * unit_count + u) * f.bytes;
-            uint8_t *scales = panel + l.scales;
-            put_integers(format, in, f, l, panel + l.blocks + 4 * r);
-            for (int i = 0; i < l.half_count; i++) {
-                uint16_t h;
-                memcpy(&h, in + (i == 0 ? f.d : f.m), 2);
-                if (!half_is_finite(h) && r < bad_row) bad_row = r;
-                memcpy(scales + i * SL_HALVES_BYTES + 2 * r, &h, 2);
-            }
-            if (l.scale_tiles) put_words(scales + l.half_count * SL_HALVES_BYTES + 4 * r, in + f.scales, l.scale_tiles);
+            memcpy(rows + r * block_bytes, source + r * stride + u * block_bytes, (size_t)block_bytes);
+        }
+        pack_unit(format, rows, block_bytes, panel + u * l.unit_bytes, &bad);
+    }
+    return first_bad_row(&bad);
+}
+
+// MARK: Floats
+
+/// Columns of 16 whole rows: their words are the tiles.
+static int64_t pack_words(const uint8_t *source, int64_t columns, uint8_t *panel)
+{
+    tile bad = {0}, tiles[4];
+    int64_t k = 0;
+    for (; k + 4 <= columns; k += 4) {
+        take_4_tiles(tiles, source + 4 * k, 4 * columns);
+        for (int i = 0; i < 4; i++) bad |= (tile)((tiles[i] & 0x7f800000u) == 0x7f800000u);
+        put_tiles(panel + k * SL_TILE_BYTES, tiles, 4);
+    }
+    for (; k < columns; k++) {
+        take_tiles(tiles, source + 4 * k, 4 * columns, 1);
+        bad |= (tile)((tiles[0] & 0x7f800000u) == 0x7f800000u);
+        put_tiles(panel + k * SL_TILE_BYTES, tiles, 1);
+    }
+    const halves bad_rows = __builtin_convertvector(bad, halves);
+    return first_bad_row(&bad_rows);
+}
+
+/// The same of two bytes each; `exponent` is the mask of its bits.
+static int64_t pack_halves(const uint8_t *source, int64_t columns, uint16_t exponent, uint8_t *panel)
+{
+    halves bad = {0};
+    tile tiles[4];
+    int64_t k = 0;
+    for (; k + 8 <= columns; k += 8) {
+        take_4_tiles(tiles, source + 2 * k, 2 * columns);
+        for (int i = 0; i < 4; i++) {
+            halves first = __builtin_convertvector(tiles[i], halves);
+            halves second = __builtin_convertvector(tiles[i] >> 16, halves);
+            bad |= (halves)((first & exponent) == exponent) | (halves)((second & exponent) == exponent);
+            memcpy(panel + (k + 2 * i) * SL_HALVES_BYTES, &first, sizeof first);
+            memcpy(panel + (k + 2 * i + 1) * SL_HALVES_BYTES, &second, sizeof second);
         }
     }
-    return bad_row < SL_PANEL_ROWS ? bad_row : -1;
+    for (; k < columns; k++) {
+        halves h;
+        for (int r = 0; r < SL_PANEL_ROWS; r++) memcpy((uint8_t *)&h + 2 * r, source + 2 * (r * columns + k), 2);
+        bad |= (halves)((h & exponent) == exponent);
+        memcpy(panel + k * SL_HALVES_BYTES, &h, sizeof h);
+    }
+    return first_bad_row(&bad);
 }
 
 static int element_is_finite(enum sl_format format, const uint8_t *p)
@@ -178,37 +293,42 @@ static int element_is_finite(enum sl_format format, const uint8_t *p)
     uint16_t h;
     uint32_t w;
     switch (format) {
-    case SL_FORMAT_F32:
-        memcpy(&w, p, 4);
-        return (w & 0x7f800000u) != 0x7f800000u;
-    case SL_FORMAT_F16:
-        memcpy(&h, p, 2);
-        return half_is_finite(h);
-    default:
-        memcpy(&h, p, 2);
-        return (h & 0x7f80u) != 0x7f80u;
+    case SL_FORMAT_F32: memcpy(&w, p, 4); return (w & 0x7f800000u) != 0x7f800000u;
+    case SL_FORMAT_F16: memcpy(&h, p, 2); return (h & 0x7c00u) != 0x7c00u;
+    default: memcpy(&h, p, 2); return (h & 0x7f80u) != 0x7f80u;
     }
 }
 
-static int64_t pack_float(enum sl_format format, const uint8_t *source, int64_t row_count, int64_t columns,
+/// Fewer than 16 rows, an element at a time; the rest is zero already.
+static int64_t pack_float_rows(enum sl_format format, const uint8_t *source, int64_t row_count, int64_t columns,
     uint8_t *panel)
 {
     int64_t size = element_bytes(format), bad_row = -1;
     for (int64_t r = 0; r < row_count; r++) {
-        const uint8_t *in = source + r * columns * size;
-        uint8_t *out = panel + r * size;
-        for (int64_t k = 0; k < columns; k++, in += size, out += SL_PANEL_ROWS * size) {
+        for (int64_t k = 0; k < columns; k++) {
+            const uint8_t *in = source + (r * columns + k) * size;
             if (!element_is_finite(format, in) && bad_row < 0) bad_row = r;
-            if (size == 4) memcpy(out, in, 4);
-            else memcpy(out, in, 2);
+            memcpy(panel + (k * SL_PANEL_ROWS + r) * size, in, (size_t)size);
         }
     }
     return bad_row;
 }
 
+static int64_t pack_float(enum sl_format format, const uint8_t *source, int64_t row_count, int64_t columns,
+    uint8_t *panel)
+{
+    if (row_count < SL_PANEL_ROWS) {
+        memset(panel, 0, (size_t)used_panel_bytes(format, columns));
+        return pack_float_rows(format, source, row_count, columns, panel);
+    }
+    if (format == SL_FORMAT_F32) return pack_words(source, columns, panel);
+    return pack_halves(source, columns, format == SL_FORMAT_F16 ? 0x7c00 : 0x7f80, panel);
+}
+
 int64_t sl_pack_panel(enum sl_format format, const uint8_t *source, int64_t row_count, int64_t columns, uint8_t *panel)
 {
-    if (row_count < SL_PANEL_ROWS) memset(panel, 0, (size_t)sl_pack_panel_bytes(format, columns));
+    int64_t used = used_panel_bytes(format, columns);
+    memset(panel + used, 0, (size_t)(round_up(used, 64) - used)); // every byte of a panel has one value
     switch (format) { // each its own loop, in which the layout is constant
 #define SL_PACK_CASE(f) \
     case f: return pack_quantised(f, source, row_count, columns, panel);

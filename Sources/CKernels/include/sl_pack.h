@@ -6,7 +6,8 @@
 /// Bytes of a panel (16 rows, all columns), a multiple of 64.
 int64_t sl_pack_panel_bytes(enum sl_format format, int64_t columns);
 
-/// Packs one panel. `source` is the first of `row_count` (1 ... 16) rows; missing rows become zeros.
+/// Packs one panel: writes every byte of it. `source` is the first of `row_count` (1 ... 16) rows; missing rows, and
+/// what is behind the last column, become zeros.
 /// Gives the index of the first row (within the panel) with a non-finite scale or weight, or -1.
 int64_t sl_pack_panel(enum sl_format format, const uint8_t *source, int64_t row_count, int64_t columns, uint8_t *panel);
 

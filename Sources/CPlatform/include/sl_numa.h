@@ -37,6 +37,13 @@ static inline int sl_numa_allowed_cpus(int *cpus, int count_max) {
     return count;
 }
 
+/// Asks for the pages of a mapping to come from all nodes in turn. 0 or an errno value.
+static inline int sl_numa_interleave(void *base, size_t byte_count) {
+    if (numa_available() < 0) return EINVAL;
+    long result = mbind(base, byte_count, MPOL_INTERLEAVE, numa_all_nodes_ptr->maskp, numa_all_nodes_ptr->size + 1, 0);
+    return result == 0 ? 0 : errno;
+}
+
 /// Asks for the pages of a mapping to come from a node while it has room. 0 or an errno value. Pages that were
 /// touched before stay where they are.
 static inline int sl_numa_prefer_node(void *base, size_t byte_count, int node) {

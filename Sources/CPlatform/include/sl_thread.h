@@ -8,10 +8,12 @@
 void sl_thread_wait(const uint32_t *word, uint32_t expected);
 // Wakes at most `count` threads that wait on the word.
 void sl_thread_wake(const uint32_t *word, int32_t count);
-// Binds the calling thread to one CPU: 0 or an errno value.
-int32_t sl_thread_pin(int32_t cpu);
+// Lets the calling thread run on these CPUs only: 0 or an errno value.
+int32_t sl_thread_restrict(const int32_t *cpus, int32_t count);
 // The calling thread's name as debuggers and `top -H` show it, at most 15 characters.
 void sl_thread_set_name(const char *name);
+// The calling thread takes only what time the others leave, from now on.
+void sl_thread_lower_priority(void);
 // Monotonic clock.
 uint64_t sl_thread_nanoseconds(void);
 

@@ -2,6 +2,7 @@ public import Logging
 public import Transport
 public import Vocabulary
 import Foundation
+import Inference
 import Memory
 import Orchestration
 import Synchronization
@@ -22,6 +23,8 @@ public struct NodeSettings: Sendable {
     public var memoryLimitBytes: UInt64
     public var modelFiles: [String] = []
     public var modelFolders: [String] = []
+    /// Where packed weights are kept from start to start; nil keeps none.
+    public var weightCacheFolder: String?
     public var instructionSet: InstructionSet = .best
     public var version = ""
 
@@ -60,9 +63,13 @@ public final class NodeService: Sendable {
             identity: identity, loop: try EventLoop(), methods: try await ClusterMethods.discover(), options: options,
             pool: pool, logger: logger, onPeerEvent: { hook.call($0) })
         let context = try ComputeContext(
-            threadCount: settings.threadCount, instructionSet: settings.instructionSet, cpus: settings.cpus)
+            layout: try Self.layout(settings), instructionSet: settings.instructionSet)
         speed = MachineProbe.measure(context)
         let library = ModelLibrary(files: settings.modelFiles, folders: settings.modelFolders)
+        let cache = settings.weightCacheFolder.map { folder in
+            WeightCache(folder: folder) { WeightCacheThread.log($0, to: logger) }
+        }
+        let cacheThread = cache.map { WeightCacheThread($0) }
         let placement = settings.numaNode.map { Placement.numaNode($0) } ?? .anywhere
         let compute = ComputeThread(name: "compute") {
             do {
@@ -70,7 +77,9 @@ public final class NodeService: Sendable {
             } catch {
                 logger.warning("the compute thread is not pinned: \(error)")
             }
-            return StageStore(context: context, library: library, placement: placement, logger: logger)
+            return StageStore(
+                context: context, library: library, placement: placement, cache: cache,
+                onLoaded: { cacheThread?.wake() }, logger: logger)
         }
         let shell = NodeShell(
             core: NodeCore(node: settings.node), system: system, compute: compute, library: library, pool: pool,
@@ -88,6 +97,21 @@ public final class NodeService: Sendable {
             }
         }
         port = try system.listen(host: settings.host, port: settings.port)
+    }
+
+    /// Threads that were given CPUs are bound to them; else they stay on the NUMA node of the memory, or each on one of
+    /// all NUMA nodes.
+    private static func layout(_ settings: NodeSettings) throws -> ThreadLayout {
+        let threadCount = settings.threadCount
+        if let cpus = settings.cpus {
+            guard cpus.count >= threadCount else {
+                throw ClusterError(
+                    "\(cpus.count) CPUs given for \(threadCount) compute threads; give one for each thread")
+            }
+            return .cpus(Array(cpus.prefix(threadCount)))
+        }
+        if let node = settings.numaNode { return .node(node, threadCount: threadCount) }
+        return .allNodes(threadCount: threadCount)
     }
 
     /// Joins and stays joined until the task is cancelled.

@@ -1,3 +1,4 @@
+import Memory
 import Models
 public import Tensors
 public import Vocabulary
@@ -72,7 +73,7 @@ public final class StageRunner: @unchecked Sendable {
         }
         pool = try KeyValuePool(
             blockCount: blockCount, layerCount: weights.units.layers.count, geometry: geometry,
-            placement: weights.placement)
+            placement: weights.placement == .anywhere ? context.sharedPlacement : weights.placement)
         workspace = try Workspace(weights: weights, context: context, rowCountMax: rowCountMax)
         rowResults = Array(repeating: HeadRowResult(), count: workspace.headRowCountMax)
     }

@@ -10,6 +10,8 @@ public final class StageWeights: Sendable {
     public let placement: Placement
     /// Bytes as packed.
     public let byteCount: Int
+    /// Of those, what came packed out of a cache.
+    public let cachedByteCount: Int
 
     /// In order, of layer `units.layers.lowerBound` on.
     let layers: [LayerWeights]
@@ -22,7 +24,7 @@ public final class StageWeights: Sendable {
 
     private init(
         description: ModelDescription, units: StageUnits, placement: Placement, layers: [LayerWeights],
-        embedding: PackedMatrix?, headNorm: WeightVector?, head: PackedMatrix?
+        embedding: PackedMatrix?, headNorm: WeightVector?, head: PackedMatrix?, cachedByteCount: Int
     ) {
         self.description = description
         self.units = units
@@ -31,22 +33,25 @@ public final class StageWeights: Sendable {
         self.embedding = embedding
         self.headNorm = headNorm
         self.head = head
+        self.cachedByteCount = cachedByteCount
         var byteCount = layers.reduce(0) { $0 + $1.byteCount }
         byteCount += (embedding?.byteCount ?? 0) + (headNorm?.byteCount ?? 0)
         if let head, head !== embedding { byteCount += head.byteCount }
         self.byteCount = byteCount
     }
 
-    /// Reads and packs the stage's tensors over all threads of `context`.
+    /// Reads the stage's tensors out of the cache, or reads and packs them, over all threads of `context`.
     ///
     /// - Parameters:
     ///   - file: the file that `description` was read from.
-    ///   - progress: called after each tensor with the bytes of the file that are done and that there are.
+    ///   - cache: where packed tensors are looked for; those that are not there are left to its `writePending`.
+    ///   - progress: called after each tensor, and in between for large ones, with the bytes of the file that are done
+    ///     and that there are.
     /// - Throws: `InferenceError` when the layers are not the model's, or when a tensor is missing, of another shape,
     ///   damaged, or too large for the memory; the message names the tensor.
     public static func load(
         file: ModelFile, description: ModelDescription, units: StageUnits, context: ComputeContext,
-        placement: Placement = .anywhere,
+        placement: Placement = .anywhere, cache: WeightCache? = nil,
         progress: @escaping (_ doneByteCount: Int, _ totalByteCount: Int) -> Void = { _, _ in }
     ) throws(InferenceError) -> StageWeights {
         guard units.layers.lowerBound >= 0, units.layers.upperBound <= description.layerCount, !units.layers.isEmpty
@@ -58,7 +63,7 @@ public final class StageWeights: Sendable {
         // Stages must not share memory: each is freed alone.
         defer { context.finishPacking() }
         var loader = WeightLoader(
-            file: file, context: context, placement: placement,
+            file: file, context: context, placement: placement, cache: cache,
             totalByteCount: fileByteCount(file, description, units), progress: progress)
         let (hiddenSize, vocabularySize) = (description.hiddenSize, description.vocabularySize)
         var embedding: PackedMatrix?
@@ -83,7 +88,7 @@ public final class StageWeights: Sendable {
         }
         return StageWeights(
             description: description, units: units, placement: placement, layers: layers, embedding: embedding,
-            headNorm: headNorm, head: head)
+            headNorm: headNorm, head: head, cachedByteCount: loader.cachedByteCount)
     }
 
     private static func layer(

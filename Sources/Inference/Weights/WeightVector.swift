@@ -6,11 +6,17 @@ struct WeightVector: Sendable {
     let count: Int
     private let buffer: AlignedBuffer
 
-    /// - Parameter row: a matrix of one row.
-    init(_ row: PackedMatrix) throws(MemoryError) {
-        count = row.columns
-        buffer = try AlignedBuffer(byteCount: row.columns * MemoryLayout<Float>.stride)
-        row.dequantizeRow(0, into: buffer.pointer())
+    /// - Parameters:
+    ///   - shape: of a matrix of one row.
+    ///   - source: the row as it stands in the model's file.
+    init(_ shape: PackedShape, source: UnsafeRawBufferPointer) throws(TensorError) {
+        count = shape.columns
+        do {
+            buffer = try AlignedBuffer(byteCount: shape.columns * MemoryLayout<Float>.stride)
+        } catch {
+            throw TensorError(.outOfMemory, error.message)
+        }
+        try shape.dequantizeRow(source, into: buffer.pointer())
     }
 
     /// Valid while the vector lives.

@@ -120,6 +120,8 @@ struct RandomModel {
             bytes: tensor.bytes)
     }
 
+    func write(to path: String) throws { try writer.write(to: path) }
+
     /// The model as a file, which is gone from the disk when this returns but can be read as long as it is open.
     func open() throws -> ModelFile {
         try TemporaryFile.with { path in

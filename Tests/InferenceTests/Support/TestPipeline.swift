@@ -33,6 +33,15 @@ final class TestPipeline {
         hidden = try (0..<2).map { _ in try AlignedBuffer(byteCount: rowCountMax * description.hiddenSize * 4) }
     }
 
+    /// Stages that are there already, from the first to the last.
+    init(_ stages: [StageRunner]) throws {
+        self.stages = stages
+        description = stages[0].weights.description
+        blockCount = stages[0].blockCount
+        let byteCount = stages[0].rowCountMax * description.hiddenSize * 4
+        hidden = try (0..<2).map { _ in try AlignedBuffer(byteCount: byteCount) }
+    }
+
     func run(
         _ sequences: [SequenceRows], blocks: [[BlockID]], ended: [SequenceID] = []
     ) throws -> [SequenceOutput] {
