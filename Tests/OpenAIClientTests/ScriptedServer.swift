@@ -126,7 +126,7 @@ final class ScriptedServer: Sendable {
         func pause(milliseconds: Int) { usleep(UInt32(milliseconds) * 1000) }
 
         /// Whether the client closes the connection within `seconds`.
-        func clientCloses(within seconds: Int = 5) -> Bool {
+        func clientCloses(within seconds: Int = 60) -> Bool {
             var descriptors = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             while poll(&descriptors, 1, Int32(seconds * 1000)) > 0 {
                 if !receive() { return true }
