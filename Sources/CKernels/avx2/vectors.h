@@ -14,7 +14,6 @@ SL_INLINE vi v_set(int32_t x) { return _mm256_set1_epi32(x); }
 SL_INLINE vi v_and(vi a, vi b) { return _mm256_and_si256(a, b); }
 SL_INLINE vi v_or(vi a, vi b) { return _mm256_or_si256(a, b); }
 SL_INLINE vi v_add8(vi a, vi b) { return _mm256_add_epi8(a, b); }
-SL_INLINE vi v_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
 SL_INLINE vi v_sub(vi a, vi b) { return _mm256_sub_epi32(a, b); }
 SL_INLINE vi v_shl(vi a, int bits) { return _mm256_slli_epi32(a, bits); }
 SL_INLINE vi v_shr(vi a, int bits) { return _mm256_srli_epi32(a, bits); }

@@ -14,7 +14,6 @@ SL_INLINE vi v_set(int32_t x) { return _mm512_set1_epi32(x); }
 SL_INLINE vi v_and(vi a, vi b) { return _mm512_and_si512(a, b); }
 SL_INLINE vi v_or(vi a, vi b) { return _mm512_or_si512(a, b); }
 SL_INLINE vi v_add8(vi a, vi b) { return _mm512_add_epi8(a, b); }
-SL_INLINE vi v_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
 SL_INLINE vi v_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
 SL_INLINE vi v_shl(vi a, int bits) { return _mm512_slli_epi32(a, (unsigned)bits); }
 SL_INLINE vi v_shr(vi a, int bits) { return _mm512_srli_epi32(a, (unsigned)bits); }

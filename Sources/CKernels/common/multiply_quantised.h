@@ -10,7 +10,7 @@
 //   SL_DOT_SATURATES   1 where dot_pair sums in 16 bits and so depends on the weights' range
 //   vi, vf             vectors of SL_LANES 32-bit integers (or 4 * SL_LANES bytes) and of floats
 //   v_load, v_store, v_zero, v_bytes, v_set, v_broadcast (4 bytes at an address), v_word (4 bytes, number t of many),
-//   v_and, v_or, v_add8, v_add, v_sub,
+//   v_and, v_or, v_add8, v_sub,
 //   v_shl, v_shr, v_sar (by any number of bits, in 32-bit lanes), v_to_float, v_lookup(v_load16(table), indices 0...15)
 //   f_load, f_store (aligned), f_load_any, f_store_any, f_zero, f_load_half, f_broadcast, f_add, f_mul, f_fma, f_negate
 //   dot_start(range, bias), dot_pair(range, acc, w0, q0, w1, q1), dot_total(range, acc, bias)

@@ -17,7 +17,6 @@ SL_INLINE vi v_set(int32_t x) { return vdupq_n_s32(x); }
 SL_INLINE vi v_and(vi a, vi b) { return vandq_s32(a, b); }
 SL_INLINE vi v_or(vi a, vi b) { return vorrq_s32(a, b); }
 SL_INLINE vi v_add8(vi a, vi b) { return vreinterpretq_s32_s8(vaddq_s8(signed_bytes(a), signed_bytes(b))); }
-SL_INLINE vi v_add(vi a, vi b) { return vaddq_s32(a, b); }
 SL_INLINE vi v_sub(vi a, vi b) { return vsubq_s32(a, b); }
 // Shifts by a register: the intrinsics for constants want to see one before functions are inlined.
 SL_INLINE vi v_shl(vi a, int bits) { return vshlq_s32(a, vdupq_n_s32(bits)); }

@@ -150,17 +150,7 @@ SL_INLINE void SL_NAME(multiply_quantised)(const struct sl_multiplication *m, en
 
 #define SL_MULTIPLY(name, format) \
     static void SL_NAME(name)(const struct sl_multiplication *m) { SL_NAME(multiply_quantised)(m, format); }
-SL_MULTIPLY(multiply_q4_0, SL_FORMAT_Q4_0)
-SL_MULTIPLY(multiply_q4_1, SL_FORMAT_Q4_1)
-SL_MULTIPLY(multiply_q5_0, SL_FORMAT_Q5_0)
-SL_MULTIPLY(multiply_q5_1, SL_FORMAT_Q5_1)
-SL_MULTIPLY(multiply_q8_0, SL_FORMAT_Q8_0)
-SL_MULTIPLY(multiply_iq4_nl, SL_FORMAT_IQ4_NL)
-SL_MULTIPLY(multiply_q2_k, SL_FORMAT_Q2_K)
-SL_MULTIPLY(multiply_q3_k, SL_FORMAT_Q3_K)
-SL_MULTIPLY(multiply_q4_k, SL_FORMAT_Q4_K)
-SL_MULTIPLY(multiply_q5_k, SL_FORMAT_Q5_K)
-SL_MULTIPLY(multiply_q6_k, SL_FORMAT_Q6_K)
+SL_EACH_QUANTISED_MULTIPLY(SL_MULTIPLY)
 #undef SL_MULTIPLY
 
 SL_INLINE float SL_NAME(weight_at)(enum sl_format format, const uint8_t *panel, int64_t index)

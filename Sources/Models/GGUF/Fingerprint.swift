@@ -1,4 +1,5 @@
 import CPlatform
+import Tensors
 
 /// Tells whether two processes have the same model file without reading all of it.
 enum Fingerprint {
@@ -27,14 +28,8 @@ enum Fingerprint {
             let end = tensor.offset + tensor.byteCount
             isComplete = isComplete && add(tensor.offset..<tensor.offset + edge) && add(end - edge..<end)
         }
-        var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
-        var digestByteCount: UInt32 = 0
-        guard isComplete, EVP_DigestFinal_ex(context, &digest, &digestByteCount) == 1 else { throw failure }
-        return digest.prefix(Int(digestByteCount)).map(hex).joined()
-    }
-
-    private static func hex(_ byte: UInt8) -> String {
-        let digits = String(byte, radix: 16)
-        return byte < 16 ? "0" + digits : digits
+        var digest = [UInt8](repeating: 0, count: ContentHash.byteCount)
+        guard isComplete, EVP_DigestFinal_ex(context, &digest, nil) == 1 else { throw failure }
+        return digest.withUnsafeBytes { ContentHash(stored: $0).description }
     }
 }
