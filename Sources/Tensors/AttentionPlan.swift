@@ -1,8 +1,7 @@
 import CKernels
 
-/// How an attention operation is cut into units: a few rows and one KV head, or, when a long sequence has few rows,
-/// some
-/// spans of one row and one KV head. Spans are merged in order either way, so the cut changes no bit.
+/// How an attention operation is cut into units: a few rows and one KV head, or one row and all KV heads or, for several
+/// threads, some of them and some spans. Spans are merged in order either way, so the cut changes no bit.
 struct AttentionPlan {
     private(set) var units: UnsafeMutablePointer<AttentionUnit>
     private(set) var unitCount = 0
@@ -19,43 +18,41 @@ struct AttentionPlan {
         let headsPerKVHead = geometry.headCount / geometry.kvHeadCount
         partialStride = (Int(sl_attention_partial_floats(Int64(geometry.headSize))) + 15) / 16 * 16
         let workPerPosition = 2 * headsPerKVHead * geometry.headSize
-        // How many units there would be without splitting rows decides whether rows are split.
-        var wholeUnitCount = 0
         var work = 0
         var capacity = 0
         for sequence in sequences {
-            let rows = Self.rowsPerUnit(sequence, workPerPosition, headsPerKVHead)
-            wholeUnitCount += (sequence.rowCount + rows - 1) / rows * geometry.kvHeadCount
             let last = sequence.firstPosition + sequence.rowCount
             work += sequence.rowCount * last * workPerPosition * geometry.kvHeadCount
             capacity += max(1, sequence.rowCount) * (last / Self.spanPositions + 1) * geometry.kvHeadCount
         }
-        let splits = context.threadCount > 1 && wholeUnitCount < 4 * context.threadCount
         units = context.unitScratch.elements(AttentionUnit.self, count: max(capacity, 1))
         partials = context.scratch.elements(Float.self, count: 1)
         var partialCount = 0
-        let spansPerUnit = max(1, Self.multiplyAddsPerUnit / 2 / (workPerPosition * Self.spanPositions))
         for (index, sequence) in sequences.enumerated() {
             let rows = Self.rowsPerUnit(sequence, workPerPosition, headsPerKVHead)
             for rowBegin in stride(from: 0, to: sequence.rowCount, by: rows) {
                 let rowEnd = min(rowBegin + rows, sequence.rowCount)
-                let spanCount = (sequence.firstPosition + rowBegin) / Self.spanPositions + 1
-                let isSplit = splits && rows == 1 && spanCount > spansPerUnit
-                for kvHead in 0..<geometry.kvHeadCount {
-                    var unit = AttentionUnit(
-                        sequence: Int32(index), kvHead: Int32(kvHead), rowBegin: Int32(rowBegin), rowEnd: Int32(rowEnd),
-                        spanBegin: -1, spanEnd: -1, partialOffset: partialCount)
-                    guard isSplit else {
-                        append(unit)
-                        continue
-                    }
-                    splitCount += 1
-                    partialCount += spanCount * headsPerKVHead * partialStride
-                    for span in stride(from: 0, to: spanCount, by: spansPerUnit) {
-                        unit.spanBegin = Int32(span)
-                        unit.spanEnd = Int32(min(span + spansPerUnit, spanCount))
-                        append(unit)
-                    }
+                var unit = AttentionUnit(
+                    sequence: Int32(index), kvHeadBegin: 0, kvHeadEnd: Int32(geometry.kvHeadCount),
+                    rowBegin: Int32(rowBegin), rowEnd: Int32(rowEnd), spanBegin: -1, spanEnd: -1,
+                    partialOffset: partialCount)
+                guard rowEnd - rowBegin == 1 else {
+                    appendHeads(unit, atOnce: 1)
+                    continue
+                }
+                let cut = RowCut(
+                    positionCount: sequence.firstPosition + rowEnd, workPerPosition: workPerPosition,
+                    kvHeadCount: geometry.kvHeadCount, rowCount: sequences.count, threadCount: context.threadCount)
+                guard cut.spansAtOnce < cut.spanCount else {
+                    appendHeads(unit, atOnce: cut.kvHeadsAtOnce)
+                    continue
+                }
+                splitCount += 1
+                partialCount += cut.spanCount * geometry.headCount * partialStride
+                for span in stride(from: 0, to: cut.spanCount, by: cut.spansAtOnce) {
+                    unit.spanBegin = Int32(span)
+                    unit.spanEnd = Int32(min(span + cut.spansAtOnce, cut.spanCount))
+                    appendHeads(unit, atOnce: cut.kvHeadsAtOnce)
                 }
             }
         }
@@ -64,9 +61,31 @@ struct AttentionPlan {
         tileCount = context.tileCount(nanoseconds: nanoseconds, unitCount: unitCount)
     }
 
-    private mutating func append(_ unit: AttentionUnit) {
-        units[unitCount] = unit
-        unitCount += 1
+    /// How one row's work is cut: not at all for one thread or when there are rows enough; else into spans first, because
+    /// memory is read fastest when all KV heads of a block are read in turn.
+    private struct RowCut {
+        let spanCount: Int
+        let spansAtOnce: Int
+        let kvHeadsAtOnce: Int
+
+        init(positionCount: Int, workPerPosition: Int, kvHeadCount: Int, rowCount: Int, threadCount: Int) {
+            spanCount = (positionCount - 1) / AttentionPlan.spanPositions + 1
+            let work = positionCount * workPerPosition * kvHeadCount
+            let wanted = threadCount == 1 ? 1 : (8 * threadCount + rowCount - 1) / rowCount
+            let pieces = max(1, min(wanted, work / (AttentionPlan.multiplyAddsPerUnit / 4)))
+            spansAtOnce = max(1, spanCount / pieces)
+            let parts = max(1, pieces / ((spanCount + spansAtOnce - 1) / spansAtOnce))
+            kvHeadsAtOnce = max(1, kvHeadCount / parts)
+        }
+    }
+
+    private mutating func appendHeads(_ unit: AttentionUnit, atOnce: Int) {
+        for head in stride(from: unit.kvHeadBegin, to: unit.kvHeadEnd, by: atOnce) {
+            units[unitCount] = unit
+            units[unitCount].kvHeadBegin = head
+            units[unitCount].kvHeadEnd = min(head + Int32(atOnce), unit.kvHeadEnd)
+            unitCount += 1
+        }
     }
 
     /// Whole groups of query vectors, about `multiplyAddsPerUnit` of work.

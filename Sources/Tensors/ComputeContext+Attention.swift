@@ -65,16 +65,18 @@ private struct StoringJob: TileJob {
     }
 }
 
-/// A piece of an attention operation that one thread computes.
+/// A piece of an attention operation that one thread computes: rows of one KV head, or one row of several KV heads over
+/// some or all of its spans.
 struct AttentionUnit {
     var sequence: Int32
-    var kvHead: Int32
+    var kvHeadBegin: Int32
+    var kvHeadEnd: Int32
     var rowBegin: Int32
     var rowEnd: Int32
     /// Spans to compute into partial results; -1: all, straight into the output.
     var spanBegin: Int32
     var spanEnd: Int32
-    /// Float offset of the row's partial results of this KV head.
+    /// Float offset of the row's partial results.
     var partialOffset: Int
 }
 
@@ -93,22 +95,21 @@ private struct AttentionJob: TileJob {
     let partialStride: Int
     let tileCount: Int
 
-    private var headsPerKVHead: Int { geometry.headCount / geometry.kvHeadCount }
-
     func runTile(_ index: Int) {
-        for number in unitCount * index / tileCount..<unitCount * (index + 1) / tileCount {
-            let unit = units[number]
-            var attention = kernelAttention(Int(unit.sequence))
-            guard unit.spanBegin >= 0 else {
-                sl_attention_rows(&attention, Int64(unit.kvHead), Int64(unit.rowBegin), Int64(unit.rowEnd))
-                continue
-            }
-            for span in unit.spanBegin..<unit.spanEnd {
-                sl_attention_span(
-                    &attention, Int64(unit.kvHead), Int64(unit.rowBegin), Int64(span),
-                    partials + unit.partialOffset + Int(span) * headsPerKVHead * partialStride, Int64(partialStride))
-            }
+        for number in unitCount * index / tileCount..<unitCount * (index + 1) / tileCount { run(units[number]) }
+    }
+
+    private func run(_ unit: AttentionUnit) {
+        var attention = kernelAttention(Int(unit.sequence))
+        if unit.rowEnd - unit.rowBegin > 1 {
+            sl_attention_rows(&attention, Int64(unit.kvHeadBegin), Int64(unit.rowBegin), Int64(unit.rowEnd))
+            return
         }
+        let isSplit = unit.spanBegin >= 0
+        sl_attention_row(
+            &attention, Int64(unit.kvHeadBegin), Int64(unit.kvHeadEnd), Int64(unit.rowBegin),
+            isSplit ? Int64(unit.spanBegin) : 0, Int64(isSplit ? unit.spanEnd : spanCount(unit)),
+            isSplit ? partials + unit.partialOffset : nil, Int64(partialStride))
     }
 
     /// Merges the partial results of rows whose spans were shared out.
@@ -116,14 +117,19 @@ private struct AttentionJob: TileJob {
         for number in 0..<unitCount where units[number].spanBegin == 0 {
             let unit = units[number]
             var attention = kernelAttention(Int(unit.sequence))
-            let position = sequences[Int(unit.sequence)].firstPosition + Int(unit.rowBegin)
-            for head in 0..<headsPerKVHead {
+            let headsPerKVHead = Int32(geometry.headCount / geometry.kvHeadCount)
+            for head in unit.kvHeadBegin * headsPerKVHead..<unit.kvHeadEnd * headsPerKVHead {
                 sl_attention_join(
-                    &attention, Int64(Int(unit.kvHead) * headsPerKVHead + head), Int64(unit.rowBegin),
-                    partials + unit.partialOffset + head * partialStride, Int64(headsPerKVHead * partialStride),
-                    Int64(position / Int(SL_SPAN_POSITIONS) + 1))
+                    &attention, Int64(head), Int64(unit.rowBegin),
+                    partials + unit.partialOffset + Int(head) * partialStride,
+                    Int64(geometry.headCount * partialStride), Int64(spanCount(unit)))
             }
         }
+    }
+
+    /// Spans of the unit's row.
+    private func spanCount(_ unit: AttentionUnit) -> Int32 {
+        Int32((sequences[Int(unit.sequence)].firstPosition + Int(unit.rowBegin)) / Int(SL_SPAN_POSITIONS) + 1)
     }
 
     private func kernelAttention(_ index: Int) -> sl_attention {

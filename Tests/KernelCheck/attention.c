@@ -3,26 +3,21 @@
 
 #include "check.h"
 
-enum { SPAN_BLOCKS = SL_SPAN_POSITIONS / SL_KV_POSITIONS };
-
 /// A group with its buffers. Positions behind the longest count hold what is not a number.
 static struct sl_attention_group make_group(struct check *c, int64_t query_count, int64_t head_size, int64_t longest)
 {
     struct sl_attention_group g = {.query_count = query_count, .head_size = head_size,
         .scale = check_uniform(c, 0.05f, 0.5f)};
+    int64_t multiples = (query_count + SL_QUERY_MULTIPLE - 1) / SL_QUERY_MULTIPLE;
+    g.query_stride = check_between(c, multiples, SL_QUERY_GROUP / SL_QUERY_MULTIPLE) * SL_QUERY_MULTIPLE;
     int64_t most_behind = check_between(c, 0, longest - 1);
     int64_t block_count = (longest + SL_KV_POSITIONS - 1) / SL_KV_POSITIONS;
-    g.queries = check_floats(c, CHECK_VALUES_SMALL, head_size * SL_QUERY_GROUP);
+    g.queries = check_floats(c, CHECK_VALUES_SMALL, head_size * g.query_stride);
     for (int64_t i = query_count - 1, count = longest; i >= 0; i--) { // ascending to the longest
         g.counts[i] = count;
         if (check_between(c, 0, 2) == 0) count = check_between(c, longest - most_behind, count);
     }
-    for (int64_t b = 0; b < SPAN_BLOCKS + SL_KV_FETCH_AHEAD; b++) {
-        if (b >= block_count) { // only fetched ahead
-            g.keys[b] = g.keys[b - block_count];
-            g.values[b] = g.values[b - block_count];
-            continue;
-        }
+    for (int64_t b = 0; b < block_count; b++) {
         uint16_t *keys = check_bytes(c, 2 * head_size * SL_KV_POSITIONS);
         uint16_t *values = check_bytes(c, 2 * head_size * SL_KV_POSITIONS);
         check_fill_halves(c, keys, head_size * SL_KV_POSITIONS);
@@ -32,10 +27,20 @@ static struct sl_attention_group make_group(struct check *c, int64_t query_count
             for (int64_t d = 0; d < head_size; d++) keys[d * SL_KV_POSITIONS + t] = 0xffff;
             memset(values + t * head_size, 0xff, (size_t)(2 * head_size));
         }
-        g.keys[b] = keys;
-        g.values[b] = values;
+        g.keys[b] = g.values_ahead[b] = keys;
+        g.values[b] = g.keys_ahead[b] = values;
     }
     return g;
+}
+
+/// The blocks of all positions, in a few calls.
+static void run_blocks(struct check *c, struct sl_attention_group *g, void (*kernel)(const struct sl_attention_group *))
+{
+    int64_t block_count = (g->counts[g->query_count - 1] + SL_KV_POSITIONS - 1) / SL_KV_POSITIONS;
+    for (g->block_begin = 0; g->block_begin < block_count; g->block_begin = g->block_end) {
+        g->block_end = check_between(c, g->block_begin + 1, block_count);
+        kernel(g);
+    }
 }
 
 static void run_scores(struct check *c, int64_t query_count, int64_t head_size, int64_t longest)
@@ -46,7 +51,7 @@ static void run_scores(struct check *c, int64_t query_count, int64_t head_size, 
     }
     struct sl_attention_group g = make_group(c, query_count, head_size, longest);
     g.scores = check_bytes(c, 4 * query_count * SL_SPAN_POSITIONS);
-    c->kernels->attention_scores(&g);
+    run_blocks(c, &g, c->kernels->attention_scores);
     for (int64_t i = 0; i < query_count; i++) check_hash_floats(c, g.scores + i * SL_SPAN_POSITIONS, g.counts[i]);
     check_end(c);
 }
@@ -64,7 +69,7 @@ static void run_values(struct check *c, int64_t query_count, int64_t head_size, 
         for (int64_t t = g.counts[i]; t < SL_SPAN_POSITIONS; t++) scores[t] = __builtin_nanf("");
         g.outputs[i] = check_bytes(c, 4 * head_size);
     }
-    c->kernels->attention_values(&g);
+    run_blocks(c, &g, c->kernels->attention_values);
     for (int64_t i = 0; i < query_count; i++) check_hash_floats(c, g.outputs[i], head_size);
     check_end(c);
 }
@@ -122,7 +127,7 @@ static void store_positions(struct check *c, const struct sequence_shape *s, voi
     }
 }
 
-/// All rows at once, and the last one a span at a time: both ways give the same bits.
+/// All rows at once, and the last one by itself in two ways: all give the same bits.
 static void run_sequence(struct check *c, const struct sequence_shape *s)
 {
     int64_t head_count = s->heads * s->kv_heads, width = head_count * s->head_size;
@@ -139,26 +144,33 @@ static void run_sequence(struct check *c, const struct sequence_shape *s)
     store_positions(c, s, blocks);
     for (int64_t head = 0; head < s->kv_heads; head++) sl_attention_rows(&a, head, 0, s->rows);
     check_hash_floats(c, a.output, row_floats);
-    float *partials = check_bytes(c, 4 * span_count * s->heads * partial_floats);
-    float *last = a.output + (s->rows - 1) * stride;
+    // The last row by itself: all at once, and cut into heads and spans.
+    float *last = a.output + (s->rows - 1) * stride, *expected = check_bytes(c, 4 * width);
+    memcpy(expected, last, (size_t)(4 * width));
     memset(last, 0, (size_t)(4 * width));
-    for (int64_t head = 0; head < s->kv_heads; head++) {
-        for (int64_t span = 0; span < span_count; span++) {
-            sl_attention_span(&a, head, s->rows - 1, span, partials + span * s->heads * partial_floats, partial_floats);
-        }
-        for (int64_t i = 0; i < s->heads; i++) {
-            sl_attention_join(&a, head * s->heads + i, s->rows - 1, partials + i * partial_floats,
-                s->heads * partial_floats, span_count);
-        }
+    int64_t cut_head = check_between(c, 0, s->kv_heads), cut_span = check_between(c, 0, span_count);
+    sl_attention_row(&a, 0, cut_head, s->rows - 1, 0, span_count, 0, 0);
+    sl_attention_row(&a, cut_head, s->kv_heads, s->rows - 1, 0, span_count, 0, 0);
+    check_same_bytes(c, last, expected, 4 * width);
+    memset(last, 0, (size_t)(4 * width));
+    float *partials = check_bytes(c, 4 * span_count * head_count * partial_floats);
+    for (int64_t part = 0; part < 4; part++) {
+        int64_t head_begin = part & 1 ? cut_head : 0, head_end = part & 1 ? s->kv_heads : cut_head;
+        int64_t span_begin = part & 2 ? cut_span : 0, span_end = part & 2 ? span_count : cut_span;
+        sl_attention_row(&a, head_begin, head_end, s->rows - 1, span_begin, span_end, partials, partial_floats);
     }
-    check_hash_floats(c, last, width);
+    for (int64_t head = 0; head < head_count; head++) {
+        sl_attention_join(&a, head, s->rows - 1, partials + head * partial_floats, head_count * partial_floats,
+            span_count);
+    }
+    check_same_bytes(c, last, expected, 4 * width);
 }
 
 void check_attention(struct check *c)
 {
     struct check shapes = {.random = c->options->seed};
     for (int64_t i = 0; i < 160; i++) {
-        struct sequence_shape s = {check_between(&shapes, 1, 14), check_between(&shapes, 1, 3),
+        struct sequence_shape s = {check_between(&shapes, 1, i % 8 ? 14 : 70), check_between(&shapes, 1, i % 5 ? 3 : 9),
             check_between(&shapes, 1, 100), check_between(&shapes, 0, i % 4 ? 90 : 700), check_between(&shapes, 1, 50)};
         if (!check_begin(c, "heads=%lld of %lld head=%lld first=%lld rows=%lld", (long long)(s.heads * s.kv_heads),
                 (long long)s.kv_heads, (long long)s.head_size, (long long)s.first_position, (long long)s.rows)) {

@@ -168,7 +168,6 @@ static void die_naming_case(int number)
     _exit(128 + number);
 }
 
-
 static void name_case_at_death(void)
 {
     signal(SIGILL, die_naming_case);
@@ -201,6 +200,14 @@ int32_t check_begin(struct check *c, const char *format, ...)
     case_text[length] = '\n';
     case_text[length + 1] = '\0';
     return 1;
+}
+
+void check_same_bytes(struct check *c, const void *found, const void *expected, int64_t byte_count)
+{
+    if (memcmp(found, expected, (size_t)byte_count) == 0) return;
+    fprintf(stderr, "kernel-check: %s gives other bits for the same another way\n", c->operation);
+    name_case();
+    exit(1);
 }
 
 void check_end(struct check *c)

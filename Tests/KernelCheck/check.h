@@ -68,6 +68,9 @@ void check_hash_bytes(struct check *c, const void *bytes, int64_t byte_count);
 /// Which NaN an operation gives differs between processors: all count as one.
 void check_hash_floats(struct check *c, const float *x, int64_t count);
 
+/// For what one path computes in two ways. Ends the program, naming the case, when they differ.
+void check_same_bytes(struct check *c, const void *found, const void *expected, int64_t byte_count);
+
 // MARK: Operations
 
 void check_multiply(struct check *c, enum sl_format format);

@@ -23,8 +23,6 @@ enum { GROUP = 6 };
 
 SL_INLINE __m256 load_half(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
 
-SL_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 /// Scores of 16 positions: lanes are positions, one chain over d each.
 SL_INLINE void score_positions(const int queries, const struct sl_attention_group *g, int64_t first_query,
     int64_t position)
@@ -33,8 +31,8 @@ SL_INLINE void score_positions(const int queries, const struct sl_attention_grou
     EACH_QUERY s0[i] = s1[i] = _mm256_setzero_ps();
     const float *q = g->queries + first_query;
     const uint16_t *k = g->keys[position / SL_KV_POSITIONS] + position % SL_KV_POSITIONS;
-    const uint16_t *next = g->keys[position / SL_KV_POSITIONS + SL_KV_FETCH_AHEAD];
-    for (int64_t d = 0; d < g->head_size; d++, q += SL_QUERY_GROUP, k += SL_KV_POSITIONS, next += SL_KV_POSITIONS) {
+    const uint16_t *next = g->keys_ahead[position / SL_KV_POSITIONS];
+    for (int64_t d = 0; d < g->head_size; d++, q += g->query_stride, k += SL_KV_POSITIONS, next += SL_KV_POSITIONS) {
         __builtin_prefetch(next, 0, 2);
         __m256 k0 = load_half(k), k1 = load_half(k + 8);
         EACH_QUERY {
@@ -53,10 +51,10 @@ SL_INLINE void score_positions(const int queries, const struct sl_attention_grou
 
 void sl_avx2_attention_scores(const struct sl_attention_group *g)
 {
-    int64_t count = g->counts[g->query_count - 1];
-    for (int64_t position = 0; position < count; position += 16) {
+    int64_t end = sl_value_least(g->counts[g->query_count - 1], g->block_end * SL_KV_POSITIONS);
+    for (int64_t position = g->block_begin * SL_KV_POSITIONS; position < end; position += 16) {
         for (int64_t first = 0; first < g->query_count; first += GROUP) {
-            QUERIES_SWITCH(least(GROUP, g->query_count - first), score_positions(queries, g, first, position))
+            QUERIES_SWITCH(sl_value_least(GROUP, g->query_count - first), score_positions(queries, g, first, position))
         }
     }
 }
@@ -71,11 +69,17 @@ void sl_avx2_attention_softmax(float *scores, int64_t count, float *max, float *
 SL_INLINE void sum_values(const int queries, const struct sl_attention_group *g, int64_t first_query, int64_t d)
 {
     __m256 o0[GROUP], o1[GROUP];
-    EACH_QUERY o0[i] = o1[i] = _mm256_setzero_ps();
-    int64_t shared = g->counts[first_query];
+    int64_t begin = g->block_begin * SL_KV_POSITIONS, end = g->block_end * SL_KV_POSITIONS;
+    EACH_QUERY {
+        o0[i] = begin > 0 ? _mm256_loadu_ps(g->outputs[first_query + i] + d) : _mm256_setzero_ps();
+        o1[i] = begin > 0 ? _mm256_loadu_ps(g->outputs[first_query + i] + d + 8) : _mm256_setzero_ps();
+    }
+    int64_t shared = sl_value_least(g->counts[first_query], end);
     const float *scores = g->scores + first_query * SL_SPAN_POSITIONS;
-    for (int64_t t = 0; t < shared; t++) {
-        const uint16_t *v = g->values[t / SL_KV_POSITIONS] + t % SL_KV_POSITIONS * g->head_size + d;
+    for (int64_t t = begin; t < shared; t++) {
+        int64_t block = t / SL_KV_POSITIONS, offset = t % SL_KV_POSITIONS * g->head_size + d;
+        const uint16_t *v = g->values[block] + offset;
+        __builtin_prefetch(g->values_ahead[block] + offset, 0, 2);
         __m256 v0 = load_half(v), v1 = load_half(v + 8);
         EACH_QUERY {
             __m256 p = _mm256_set1_ps(scores[i * SL_SPAN_POSITIONS + t]);
@@ -84,7 +88,7 @@ SL_INLINE void sum_values(const int queries, const struct sl_attention_group *g,
         }
     }
     EACH_QUERY { // the positions that not every query sees
-        for (int64_t t = shared; t < g->counts[first_query + i]; t++) {
+        for (int64_t t = shared < begin ? begin : shared; t < sl_value_least(g->counts[first_query + i], end); t++) {
             const uint16_t *v = g->values[t / SL_KV_POSITIONS] + t % SL_KV_POSITIONS * g->head_size + d;
             __m256 p = _mm256_set1_ps(scores[i * SL_SPAN_POSITIONS + t]);
             o0[i] = _mm256_fmadd_ps(p, load_half(v), o0[i]);
@@ -98,8 +102,10 @@ SL_INLINE void sum_values(const int queries, const struct sl_attention_group *g,
 /// One element of one output.
 static void sum_value(const struct sl_attention_group *g, int64_t query, int64_t d)
 {
-    float sum = 0.0f;
-    for (int64_t t = 0; t < g->counts[query]; t++) {
+    int64_t begin = g->block_begin * SL_KV_POSITIONS;
+    int64_t end = sl_value_least(g->counts[query], g->block_end * SL_KV_POSITIONS);
+    float sum = begin > 0 ? g->outputs[query][d] : 0.0f;
+    for (int64_t t = begin; t < end; t++) {
         const uint16_t *v = g->values[t / SL_KV_POSITIONS] + t % SL_KV_POSITIONS * g->head_size;
         sum = sl_value_fma(g->scores[query * SL_SPAN_POSITIONS + t], sl_value_from_half(v[d]), sum);
     }
@@ -111,7 +117,7 @@ void sl_avx2_attention_values(const struct sl_attention_group *g)
     int64_t d = 0;
     for (; d + 16 <= g->head_size; d += 16) {
         for (int64_t first = 0; first < g->query_count; first += GROUP) {
-            QUERIES_SWITCH(least(GROUP, g->query_count - first), sum_values(queries, g, first, d))
+            QUERIES_SWITCH(sl_value_least(GROUP, g->query_count - first), sum_values(queries, g, first, d))
         }
     }
     for (; d < g->head_size; d++) {

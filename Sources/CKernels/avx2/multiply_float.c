@@ -6,6 +6,10 @@
 #pragma clang attribute push(__attribute__((target(SL_AVX2_TARGET))), apply_to = function)
 #include "../common/values.h"
 
+#define SL_FETCH_BYTES 8192
+#define SL_FETCH_REPEATS 2
+#include "../common/fetch.h"
+
 /// Rows at once: two vectors of sums each, beside the weights in 16 registers.
 enum { GROUP = 6 };
 
@@ -30,6 +34,7 @@ SL_INLINE void run(enum sl_format format, const int rows, const struct sl_multip
     const uint8_t *w = m->matrix->panels + panel * m->matrix->panel_bytes;
     const float *x = m->rows->values + row * stride;
     for (int64_t k = 0; k < m->matrix->columns; k++, w += 2 * half_bytes, x++) {
+        if (rows <= 2) fetch_ahead(w); // more rows read slower than a processor fetches by itself
         __m256 w0 = weights(format, w), w1 = weights(format, w + half_bytes);
         EACH_ROW {
             __m256 value = _mm256_set1_ps(x[r * stride]);

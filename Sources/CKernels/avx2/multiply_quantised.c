@@ -15,7 +15,8 @@
 // Signed bytes go as |w| with their sign moved to q: 2 * 128 * 127 = 32,512.
 #define SL_NAME(x) sl_avx2_##x
 #define SL_FEW_GROUPS 1
-#define SL_PREFETCH_BYTES 8192
+#define SL_FETCH_BYTES 8192
+#define SL_FETCH_REPEATS 2
 #define SL_SIGNED_OFFSET 0
 #define SL_DOT_SATURATES 1
 
@@ -45,6 +46,7 @@ SL_INLINE __m256i dot_signed(__m256i acc, __m256i w, __m256i q)
     return _mm256_add_epi32(acc, widen(products));
 }
 
+#include "../common/fetch.h"
 #include "../common/multiply_quantised.h"
 #pragma clang attribute pop
 #endif

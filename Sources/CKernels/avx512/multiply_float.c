@@ -9,7 +9,11 @@
 
 #include "functions.h"
 
-enum { GROUP = 12, PREFETCH_BYTES = 4096 };
+#define SL_FETCH_BYTES 8192
+#define SL_FETCH_REPEATS 2
+#include "../common/fetch.h"
+
+enum { GROUP = 12 };
 
 /// 16 weights of one column.
 SL_INLINE __m512 weights(enum sl_format format, const uint8_t *p)
@@ -34,7 +38,7 @@ SL_INLINE void run(enum sl_format format, const int rows, const int panels, cons
     const float *x = m->rows->values + row * stride;
     for (int64_t k = 0; k < m->matrix->columns; k++, w += column_bytes, x++) {
         __m512 column[4];
-        EACH_PANEL __builtin_prefetch(w + j * m->matrix->panel_bytes + PREFETCH_BYTES, 0, 2);
+        EACH_PANEL fetch_ahead(w + j * m->matrix->panel_bytes);
         EACH_PANEL column[j] = weights(format, w + j * m->matrix->panel_bytes);
         EACH_ROW {
             __m512 value = _mm512_set1_ps(x[r * stride]);

@@ -15,7 +15,8 @@
 // of tiles: 4 * 63 * 127 = 32,004. Signed bytes go as |w| with their sign moved to q: 2 * 128 * 127 = 32,512.
 #define SL_NAME(x) sl_avx512_##x
 #define SL_FEW_GROUPS 2
-#define SL_PREFETCH_BYTES 8192
+#define SL_FETCH_BYTES 8192
+#define SL_FETCH_REPEATS 2
 #define SL_SIGNED_OFFSET 0
 #define SL_DOT_SATURATES 1
 
@@ -45,6 +46,7 @@ SL_INLINE __m512i dot_signed(__m512i acc, __m512i w, __m512i q)
     return _mm512_add_epi32(acc, widen(_mm512_maddubs_epi16(_mm512_abs_epi8(w), turned)));
 }
 
+#include "../common/fetch.h"
 #include "../common/multiply_quantised.h"
 #pragma clang attribute pop
 #endif

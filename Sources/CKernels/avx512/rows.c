@@ -166,18 +166,8 @@ void sl_avx512_from_half(const uint16_t *x, int64_t count, float *y)
 
 void sl_avx512_max_exp_sum(const float *x, int64_t count, float *max, float *sum)
 {
-    const __m512 least = _mm512_set1_ps(-__builtin_inff());
-    __m512 largest = least, total = _mm512_setzero_ps();
-    for (int64_t i = 0; i < count; i += 16) {
-        largest = _mm512_max_ps(_mm512_mask_loadu_ps(least, lanes(count - i), x + i), largest);
-    }
-    float top = largest16(largest);
-    for (int64_t i = 0; i < count; i += 16) {
-        __mmask16 mask = lanes(count - i);
-        __m512 e = exp16(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + i), _mm512_set1_ps(top)));
-        total = _mm512_mask_add_ps(total, mask, total, e);
-    }
-    *sum = tree16(total);
+    float top = largest_of(x, count);
+    *sum = sum_exp(x, count, top, 0);
     *max = *sum == *sum ? top + 0.0f : __builtin_nanf(""); // never -0
 }
 

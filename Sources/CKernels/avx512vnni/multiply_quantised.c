@@ -13,7 +13,8 @@
 // vpdpbusd multiplies unsigned bytes, the weights, by signed ones and adds them in 32 bits.
 #define SL_NAME(x) sl_avx512_vnni_##x
 #define SL_FEW_GROUPS 3
-#define SL_PREFETCH_BYTES 8192
+#define SL_FETCH_BYTES 8192
+#define SL_FETCH_REPEATS 2
 #define SL_SIGNED_OFFSET 128
 #define SL_DOT_SATURATES 0
 
@@ -25,6 +26,7 @@
     ((range) == SIGNED_BYTES ? dot_pair(range, acc, w0, v_bytes(1), w1, v_bytes(1)) \
         : ((void)(w1), _mm512_dpbusd_epi32(acc, w0, v_bytes(1))))
 
+#include "../common/fetch.h"
 #include "../common/multiply_quantised.h"
 #pragma clang attribute pop
 #endif

@@ -13,7 +13,8 @@
 #include "../common/panel.h"
 
 #define SL_FEW_GROUPS 6
-#define SL_PREFETCH_BYTES 8192
+#define SL_FETCH_BYTES 8192
+#define SL_FETCH_REPEATS 2
 #define SL_SIGNED_OFFSET 128
 #define SL_DOT_SATURATES 0
 
@@ -25,6 +26,7 @@
     ((range) == SIGNED_BYTES ? dot_pair(range, acc, w0, v_bytes(1), w1, v_bytes(1)) \
         : ((void)(w1), SL_DPBUSD(acc, w0, v_bytes(1))))
 
+#include "../common/fetch.h"
 #include "../common/multiply_quantised.h"
 #pragma clang attribute pop
 #endif

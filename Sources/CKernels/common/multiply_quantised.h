@@ -5,7 +5,7 @@
 //   SL_GROUP           rows of activations that share one pass over unpacked weights: as many as registers allow
 //   SL_FEW             rows that share weights unpacked in registers, at most
 //   SL_FEW_GROUPS      up to so many groups of such rows unpack for themselves; more are worth unpacking into the cache
-//   SL_PREFETCH_BYTES  how far ahead weights are fetched
+//   fetch_ahead        fetches weights that come later (fetch.h)
 //   SL_SIGNED_OFFSET   what dot_pair needs added to signed weights: 128, or 0 where it takes signed ones
 //   SL_DOT_SATURATES   1 where dot_pair sums in 16 bits and so depends on the weights' range
 //   vi, vf             vectors of SL_LANES 32-bit integers (or 4 * SL_LANES bytes) and of floats
@@ -235,11 +235,9 @@ SL_INLINE void run_few(enum sl_format format, const int rows, const uint8_t *pan
     for (int64_t u = 0; u < block_count / unit_blocks; u++, panel += l.unit_bytes) {
         const uint8_t *block = panel + l.blocks + part * PART_BYTES;
         for (int j = 0; j < unit_blocks; j++, block += l.block_bytes, x++) {
-            // Every line of the unit, its header's too, into the second level: the first has few misses in flight.
-            const uint8_t *ahead = panel + j * (l.unit_bytes / unit_blocks) + SL_PREFETCH_BYTES;
-            for (int line = 0; line < l.unit_bytes / unit_blocks && part == 0; line += 64) {
-                __builtin_prefetch(ahead + line, 0, 2);
-            }
+            // Every line of the unit, its header's too.
+            const uint8_t *share = panel + j * (l.unit_bytes / unit_blocks);
+            for (int line = 0; line < l.unit_bytes / unit_blocks && part == 0; line += 64) fetch_ahead(share + line);
             struct scales c = load_scales(format, panel, j, part);
             vf f[SL_FEW], total = f_zero();
             if (sl_format_has_halves(format)) {

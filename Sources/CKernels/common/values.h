@@ -18,6 +18,8 @@
 #define SL_EXP_LEAST -87.33f      /* below: 0 */
 #define SL_EXP_GREATEST 88.7228f  /* above: infinity */
 
+SL_INLINE int64_t sl_value_least(int64_t a, int64_t b) { return a < b ? a : b; }
+
 SL_INLINE uint32_t sl_bits(float x)
 {
     uint32_t b;

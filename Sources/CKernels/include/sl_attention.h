@@ -23,10 +23,11 @@ int64_t sl_attention_partial_floats(int64_t head_size);
 /// Rows [row_begin, row_end) and all query heads of one KV head, over all their positions; writes the output.
 void sl_attention_rows(const struct sl_attention *a, int64_t kv_head, int64_t row_begin, int64_t row_end);
 
-/// One row, one KV head, one span: writes a partial result for each of the KV head's query heads to
-/// partials[head * partial_stride ...].
-void sl_attention_span(const struct sl_attention *a, int64_t kv_head, int64_t row, int64_t span, float *partials,
-    int64_t partial_stride);
+/// One row and the query heads of KV heads [kv_begin, kv_end). Without `partials` over all its spans, which
+/// [span_begin, span_end) must be: writes the output. With them over those spans: writes a partial result for each span
+/// and query head to partials[(span * head_count + head) * partial_stride ...].
+void sl_attention_row(const struct sl_attention *a, int64_t kv_begin, int64_t kv_end, int64_t row, int64_t span_begin,
+    int64_t span_end, float *partials, int64_t partial_stride);
 
 /// Merges `span_count` partial results (`span_stride` floats apart) of one row and one query head, left to right,
 /// and writes the output. Changes the first of them.

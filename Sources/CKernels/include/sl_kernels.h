@@ -14,12 +14,14 @@
 #define SL_UNIT_COLUMNS 256
 /// Positions of a KV block.
 #define SL_KV_POSITIONS 32
-/// Blocks of keys or values between what is computed and what is fetched from memory meanwhile.
-#define SL_KV_FETCH_AHEAD 2
 /// Absolute positions of an attention span: softmax partial results are formed per span and merged left to right.
 #define SL_SPAN_POSITIONS 256
+/// KV blocks of a span.
+#define SL_SPAN_BLOCKS (SL_SPAN_POSITIONS / SL_KV_POSITIONS)
 /// Query vectors that share one pass over keys and values.
 #define SL_QUERY_GROUP 12
+/// Query vectors lie side by side in multiples of it: so many a kernel may load at once.
+#define SL_QUERY_MULTIPLE 4
 
 enum sl_format {
     SL_FORMAT_F32,
@@ -100,11 +102,16 @@ struct sl_attention_group {
     int64_t query_count;                    // 1 ... SL_QUERY_GROUP
     int64_t head_size;
     float scale;
-    const float *queries;                   // [d][SL_QUERY_GROUP]
+    const float *queries;                   // [d][query_stride]
+    int64_t query_stride;                   // a multiple of SL_QUERY_MULTIPLE, at least query_count
     int64_t counts[SL_QUERY_GROUP];         // positions of the span that each query sees, 1 ... 256, ascending
-    // Behind the span's blocks stand those that are read next: they are only fetched ahead.
-    const uint16_t *keys[SL_SPAN_POSITIONS / SL_KV_POSITIONS + SL_KV_FETCH_AHEAD];
-    const uint16_t *values[SL_SPAN_POSITIONS / SL_KV_POSITIONS + SL_KV_FETCH_AHEAD];
+    int64_t block_begin;                    // a call is about blocks [block_begin, block_end) of the span,
+    int64_t block_end;                      // all of them seen by the last query
+    const uint16_t *keys[SL_SPAN_BLOCKS];
+    const uint16_t *values[SL_SPAN_BLOCKS];
+    // What is fetched from memory while the block is computed: as many bytes of whatever is read a little later.
+    const uint16_t *keys_ahead[SL_SPAN_BLOCKS];
+    const uint16_t *values_ahead[SL_SPAN_BLOCKS];
     float *scores;                          // [query][256]
     float *outputs[SL_QUERY_GROUP];         // [d] each: sum of p * v, not yet divided
 };
@@ -131,11 +138,12 @@ struct sl_kernels {
     /// The largest value and the sum of exp(x - max); NaN both when any value is NaN or the largest is infinite.
     void (*max_exp_sum)(const float *x, int64_t count, float *max, float *sum);
 
-    /// scores[query][t] = scale * (q . k_t) for all positions of the blocks that the longest count reaches into.
+    /// scores[query][t] = scale * (q . k_t) for all positions of the call's blocks.
     void (*attention_scores)(const struct sl_attention_group *g);
     /// Replaces `count` scores by exp(score - max) and gives the maximum and the sum.
     void (*attention_softmax)(float *scores, int64_t count, float *max, float *sum);
-    /// outputs[query] = sum over its positions of p * v.
+    /// outputs[query] = sum over its positions in the call's blocks of p * v, begun at what stands there unless
+    /// block_begin is 0.
     void (*attention_values)(const struct sl_attention_group *g);
     /// x = x * a + y * b
     void (*attention_merge)(float *x, float a, const float *y, float b, int64_t count);

@@ -33,7 +33,7 @@ SL_INLINE void score_block(const int queries, const struct sl_attention_group *g
         float32x4_t sums[SL_QUERY_GROUP][VECTORS_MAX];
         EACH_QUERY EACH_VECTOR sums[i][j] = vdupq_n_f32(0.0f);
         const float *q = g->queries;
-        const uint16_t *k = g->keys[block] + position, *next = g->keys[block + SL_KV_FETCH_AHEAD];
+        const uint16_t *k = g->keys[block] + position, *next = g->keys_ahead[block];
         for (int64_t d = 0; d < g->head_size; d++) {
             if (position == 0) __builtin_prefetch(next, 0, 2);
             float32x4_t x[SL_QUERY_GROUP / 4]; // values of 4 queries each, multiplied by from their lanes
@@ -42,7 +42,7 @@ SL_INLINE void score_block(const int queries, const struct sl_attention_group *g
                 float32x4_t keys = load_half(k + 4 * j);
                 EACH_QUERY sums[i][j] = vfmaq_n_f32(sums[i][j], keys, x[i / 4][i % 4]);
             }
-            q += SL_QUERY_GROUP;
+            q += g->query_stride;
             k += SL_KV_POSITIONS;
             next += SL_KV_POSITIONS;
         }
@@ -53,8 +53,7 @@ SL_INLINE void score_block(const int queries, const struct sl_attention_group *g
 
 void sl_neon_attention_scores(const struct sl_attention_group *g)
 {
-    int64_t count = g->counts[g->query_count - 1];
-    for (int64_t block = 0; block * SL_KV_POSITIONS < count; block++) {
+    for (int64_t block = g->block_begin; block < g->block_end; block++) {
         QUERIES_SWITCH(g->query_count, score_block(queries, g, block))
     }
 }
@@ -69,11 +68,12 @@ void sl_neon_attention_softmax(float *scores, int64_t count, float *max, float *
 SL_INLINE void sum_values(const int queries, const int vectors, const struct sl_attention_group *g, int64_t d)
 {
     float32x4_t sums[SL_QUERY_GROUP][VECTORS_MAX];
-    EACH_QUERY EACH_VECTOR sums[i][j] = vdupq_n_f32(0.0f);
-    const int64_t size = g->head_size, shared = g->counts[0] & ~(int64_t)1;
-    for (int64_t t = 0; t < shared; t += 2) { // two positions, so that a query's two weights are one load
+    const int64_t size = g->head_size, begin = g->block_begin * SL_KV_POSITIONS, end = g->block_end * SL_KV_POSITIONS;
+    EACH_QUERY EACH_VECTOR sums[i][j] = begin > 0 ? vld1q_f32(g->outputs[i] + d + 4 * j) : vdupq_n_f32(0.0f);
+    const int64_t shared = sl_value_least(g->counts[0], end) & ~(int64_t)1;
+    for (int64_t t = begin; t < shared; t += 2) { // two positions, so that a query's two weights are one load
         const int64_t block = t / SL_KV_POSITIONS, offset = t % SL_KV_POSITIONS * size + d;
-        const uint16_t *v = g->values[block] + offset, *next = g->values[block + SL_KV_FETCH_AHEAD] + offset;
+        const uint16_t *v = g->values[block] + offset, *next = g->values_ahead[block] + offset;
         __builtin_prefetch(next, 0, 2);
         __builtin_prefetch(next + size, 0, 2);
         float32x4_t v0[VECTORS_MAX], v1[VECTORS_MAX];
@@ -87,7 +87,7 @@ SL_INLINE void sum_values(const int queries, const int vectors, const struct sl_
         }
     }
     EACH_QUERY { // the positions that not every query sees
-        for (int64_t t = shared; t < g->counts[i]; t++) {
+        for (int64_t t = shared < begin ? begin : shared; t < sl_value_least(g->counts[i], end); t++) {
             const uint16_t *v = g->values[t / SL_KV_POSITIONS] + t % SL_KV_POSITIONS * size + d;
             float p = g->scores[i * SL_SPAN_POSITIONS + t];
             EACH_VECTOR sums[i][j] = vfmaq_n_f32(sums[i][j], load_half(v + 4 * j), p);
@@ -99,8 +99,10 @@ SL_INLINE void sum_values(const int queries, const int vectors, const struct sl_
 /// One element of one output.
 static void sum_value(const struct sl_attention_group *g, int64_t query, int64_t d)
 {
-    float sum = 0.0f;
-    for (int64_t t = 0; t < g->counts[query]; t++) {
+    int64_t begin = g->block_begin * SL_KV_POSITIONS;
+    int64_t end = sl_value_least(g->counts[query], g->block_end * SL_KV_POSITIONS);
+    float sum = begin > 0 ? g->outputs[query][d] : 0.0f;
+    for (int64_t t = begin; t < end; t++) {
         const uint16_t *v = g->values[t / SL_KV_POSITIONS] + t % SL_KV_POSITIONS * g->head_size;
         sum = sl_value_fma(g->scores[query * SL_SPAN_POSITIONS + t], sl_value_from_half(v[d]), sum);
     }

@@ -13,7 +13,8 @@
 // SDOT multiplies signed bytes and adds them in 32 bits: weights of all ranges go as they are. Only sums of weights in
 // bytes need UDOT: those of a block's nibbles reach 248.
 #define SL_NAME(x) sl_neon_##x
-#define SL_PREFETCH_BYTES 2048
+#define SL_FETCH_BYTES 2048
+#define SL_FETCH_REPEATS 0
 #define SL_FEW_GROUPS 1
 #define SL_SIGNED_OFFSET 0
 #define SL_DOT_SATURATES 0
@@ -33,6 +34,7 @@ SL_INLINE vi unsigned_sums(vi acc, vi w)
     return vreinterpretq_s32_u32(vdotq_u32(vreinterpretq_u32_s32(acc), unsigned_bytes(w), vdupq_n_u8(1)));
 }
 
+#include "../common/fetch.h"
 #include "../common/multiply_quantised.h"
 #pragma clang attribute pop
 #endif

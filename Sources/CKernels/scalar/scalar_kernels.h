@@ -191,15 +191,22 @@ static void SL_NAME(multiply_bf16)(const struct sl_multiplication *m) { SL_NAME(
 
 // MARK: Attention
 
+/// The end of the positions of the call's blocks that a query sees.
+static int64_t SL_NAME(attention_end)(const struct sl_attention_group *g, int64_t query)
+{
+    int64_t end = g->block_end * SL_KV_POSITIONS;
+    return g->counts[query] < end ? g->counts[query] : end;
+}
+
 static void SL_NAME(attention_scores)(const struct sl_attention_group *g)
 {
     for (int64_t i = 0; i < g->query_count; i++) {
-        for (int64_t t = 0; t < g->counts[i]; t++) {
+        for (int64_t t = g->block_begin * SL_KV_POSITIONS; t < SL_NAME(attention_end)(g, i); t++) {
             const uint16_t *keys = g->keys[t / SL_KV_POSITIONS] + t % SL_KV_POSITIONS;
             float sum = 0.0f;
             for (int64_t d = 0; d < g->head_size; d++) {
                 float key = sl_value_from_half(keys[d * SL_KV_POSITIONS]);
-                sum = sl_value_fma(g->queries[d * SL_QUERY_GROUP + i], key, sum);
+                sum = sl_value_fma(g->queries[d * g->query_stride + i], key, sum);
             }
             g->scores[i * SL_SPAN_POSITIONS + t] = sum * g->scale;
         }
@@ -222,8 +229,8 @@ static void SL_NAME(attention_values)(const struct sl_attention_group *g)
 {
     for (int64_t i = 0; i < g->query_count; i++) {
         float *out = g->outputs[i];
-        for (int64_t d = 0; d < g->head_size; d++) out[d] = 0.0f;
-        for (int64_t t = 0; t < g->counts[i]; t++) {
+        for (int64_t d = 0; d < g->head_size && g->block_begin == 0; d++) out[d] = 0.0f;
+        for (int64_t t = g->block_begin * SL_KV_POSITIONS; t < SL_NAME(attention_end)(g, i); t++) {
             const uint16_t *values = g->values[t / SL_KV_POSITIONS] + t % SL_KV_POSITIONS * g->head_size;
             float p = g->scores[i * SL_SPAN_POSITIONS + t];
             for (int64_t d = 0; d < g->head_size; d++) {
