@@ -15,6 +15,7 @@
 // Signed bytes go as |w| with their sign moved to q: 2 * 128 * 127 = 32,512.
 #define SL_NAME(x) sl_avx2_##x
 #define SL_FEW_GROUPS 1
+#define SL_FEW_GROUPS_SIMPLE 1
 #define SL_FETCH_BYTES 8192
 #define SL_FETCH_REPEATS 2
 #define SL_SIGNED_OFFSET 0

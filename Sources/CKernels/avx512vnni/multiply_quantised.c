@@ -13,6 +13,7 @@
 // vpdpbusd multiplies unsigned bytes, the weights, by signed ones and adds them in 32 bits.
 #define SL_NAME(x) sl_avx512_vnni_##x
 #define SL_FEW_GROUPS 3
+#define SL_FEW_GROUPS_SIMPLE INT64_MAX
 #define SL_FETCH_BYTES 8192
 #define SL_FETCH_REPEATS 2
 #define SL_SIGNED_OFFSET 128

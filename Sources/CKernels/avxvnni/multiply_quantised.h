@@ -13,6 +13,7 @@
 #include "../common/panel.h"
 
 #define SL_FEW_GROUPS 6
+#define SL_FEW_GROUPS_SIMPLE 6
 #define SL_FETCH_BYTES 8192
 #define SL_FETCH_REPEATS 2
 #define SL_SIGNED_OFFSET 128

@@ -5,6 +5,7 @@
 //   SL_GROUP           rows of activations that share one pass over unpacked weights: as many as registers allow
 //   SL_FEW             rows that share weights unpacked in registers, at most
 //   SL_FEW_GROUPS      up to so many groups of such rows unpack for themselves; more are worth unpacking into the cache
+//   SL_FEW_GROUPS_SIMPLE  the same of the formats that are unpacked most simply
 //   fetch_ahead        fetches weights that come later (fetch.h)
 //   SL_SIGNED_OFFSET   what dot_pair needs added to signed weights: 128, or 0 where it takes signed ones
 //   SL_DOT_SATURATES   1 where dot_pair sums in 16 bits and so depends on the weights' range

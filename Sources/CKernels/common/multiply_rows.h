@@ -107,13 +107,19 @@ SL_INLINE void multiply_panel(enum sl_format format, const struct sl_multiplicat
     write_sums(m, sums, row, count, p);
 }
 
+/// How many groups of a few rows unpack for themselves at most: any number where unpacking is next to nothing.
+SL_INLINE int64_t few_groups_max(enum sl_format format)
+{
+    return format == SL_FORMAT_Q4_0 || format == SL_FORMAT_Q8_0 ? SL_FEW_GROUPS_SIMPLE : SL_FEW_GROUPS;
+}
+
 SL_INLINE void multiply_quantised(enum sl_format format, const struct sl_multiplication *m)
 {
     int64_t count = m->row_end - m->row_begin, row_max = SUM_GROUPS * SL_GROUP;
     int64_t few_groups = (count + few_rows(format) - 1) / few_rows(format);
     int64_t piece_count = (count + row_max - 1) / row_max;
     for (int64_t p = m->panel_begin; p < m->panel_end; p++) {
-        if (few_groups <= SL_FEW_GROUPS) {
+        if (few_groups <= few_groups_max(format)) {
             for (int64_t g = 0; g < few_groups; g++) {
                 int64_t begin = count * g / few_groups, n = count * (g + 1) / few_groups - begin;
                 multiply_few(format, m, m->row_begin + begin, n, p);
