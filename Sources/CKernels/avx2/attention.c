@@ -7,8 +7,6 @@
 #pragma clang attribute push(__attribute__((target(SL_AVX2_TARGET))), apply_to = function)
 #include "../common/values.h"
 
-#include "functions.h"
-
 /// Query vectors at once: two vectors of sums each, beside the keys or values in 16 registers.
 enum { GROUP = 6 };
 
@@ -57,12 +55,6 @@ void sl_avx2_attention_scores(const struct sl_attention_group *g)
             QUERIES_SWITCH(sl_value_least(GROUP, g->query_count - first), score_positions(queries, g, first, position))
         }
     }
-}
-
-void sl_avx2_attention_softmax(float *scores, int64_t count, float *max, float *sum)
-{
-    *max = largest_of(scores, count);
-    *sum = sum_exp(scores, count, *max, scores);
 }
 
 /// Elements [d, d + 16) of the outputs: lanes are elements, one chain over positions each.

@@ -14,5 +14,4 @@ SL_DECLARE_QUANTISED_MULTIPLIES(SL_AVX_VNNI_NAME);
 SL_DECLARE_QUANTISED_MULTIPLIES(SL_AVX_VNNI_EVEX_NAME);
 
 void sl_avx2_attention_scores(const struct sl_attention_group *g);
-void sl_avx2_attention_softmax(float *scores, int64_t count, float *max, float *sum);
 void sl_avx2_attention_values(const struct sl_attention_group *g);

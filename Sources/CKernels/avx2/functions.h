@@ -1,6 +1,6 @@
 // exp and silu of 8 values, and the fixed tree. Included inside a target region.
 
-SL_INLINE __m256 exp8(__m256 x)
+SL_INLINE __m256 f_exp(__m256 x)
 {
     const __m256 round = _mm256_set1_ps(SL_EXP_ROUND);
     __m256 t = _mm256_fmadd_ps(x, _mm256_set1_ps(SL_EXP_LOG2E), round);
@@ -20,10 +20,10 @@ SL_INLINE __m256 exp8(__m256 x)
     return _mm256_blendv_ps(y, x, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
 }
 
-SL_INLINE __m256 silu8(__m256 x)
+SL_INLINE __m256 f_silu(__m256 x)
 {
     __m256 negative = _mm256_xor_ps(x, _mm256_set1_ps(-0.0f));
-    return _mm256_div_ps(x, _mm256_add_ps(_mm256_set1_ps(1.0f), exp8(negative)));
+    return _mm256_div_ps(x, _mm256_add_ps(_mm256_set1_ps(1.0f), f_exp(negative)));
 }
 
 SL_INLINE float largest8(__m256 v)
@@ -56,8 +56,8 @@ SL_INLINE float sum_exp(const float *x, int64_t count, float top, float *terms)
     __m256 s0 = _mm256_setzero_ps(), s1 = s0, shift = _mm256_set1_ps(top);
     int64_t i = 0;
     for (; i + 16 <= count; i += 16) {
-        __m256 a = exp8(_mm256_sub_ps(_mm256_loadu_ps(x + i), shift));
-        __m256 b = exp8(_mm256_sub_ps(_mm256_loadu_ps(x + i + 8), shift));
+        __m256 a = f_exp(_mm256_sub_ps(_mm256_loadu_ps(x + i), shift));
+        __m256 b = f_exp(_mm256_sub_ps(_mm256_loadu_ps(x + i + 8), shift));
         s0 = _mm256_add_ps(s0, a);
         s1 = _mm256_add_ps(s1, b);
         if (!terms) continue;

@@ -1,4 +1,4 @@
-// 8 lanes for common/multiply_quantised.h. Included inside a target region.
+// Vectors of 8 lanes for the templates of common/. Included inside a target region.
 
 #define SL_LANES 8
 #define SL_GROUP 4
@@ -37,8 +37,14 @@ SL_INLINE vf f_load_any(const float *p) { return _mm256_loadu_ps(p); }
 SL_INLINE void f_store(float *p, vf v) { _mm256_store_ps(p, v); }
 SL_INLINE void f_store_any(float *p, vf v) { _mm256_storeu_ps(p, v); }
 SL_INLINE vf f_load_half(const void *p) { return _mm256_cvtph_ps(_mm_loadu_si128(p)); }
+SL_INLINE vf f_load_bfloat(const void *p)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(p)), 16));
+}
+SL_INLINE void f_store_half(void *p, vf v) { _mm_storeu_si128(p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT)); }
 SL_INLINE vf f_broadcast(const float *p) { return _mm256_set1_ps(*p); }
 SL_INLINE vf f_add(vf a, vf b) { return _mm256_add_ps(a, b); }
 SL_INLINE vf f_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
+SL_INLINE vf f_divide(vf a, vf b) { return _mm256_div_ps(a, b); }
 SL_INLINE vf f_negate(vf a) { return _mm256_xor_ps(a, _mm256_set1_ps(-0.0f)); }
 SL_INLINE vf f_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }

@@ -60,12 +60,6 @@ void sl_avx512_attention_scores(const struct sl_attention_group *g)
     }
 }
 
-void sl_avx512_attention_softmax(float *scores, int64_t count, float *max, float *sum)
-{
-    *max = largest_of(scores, count);
-    *sum = sum_exp(scores, count, *max, scores);
-}
-
 #define EACH_VECTOR _Pragma("clang loop unroll(full)") for (int j = 0; j < vectors; j++)
 enum { VECTORS_MAX = 4 };
 

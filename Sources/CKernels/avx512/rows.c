@@ -2,11 +2,13 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#include <string.h>
 
 #pragma clang attribute push(__attribute__((target(SL_AVX512_TARGET))), apply_to = function)
 #include "../common/values.h"
 #include "../common/block.h"
 
+#include "vectors.h"
 #include "functions.h"
 
 SL_INLINE __m256 upper_half(__m512 v) { return _mm512_extractf32x8_ps(v, 1); }
@@ -64,130 +66,39 @@ SL_INLINE void quantize_block(const float *x, struct sl_block *block)
     sl_block_finish(block, d, zero, sums[0], sums[1]);
 }
 
-void sl_avx512_quantize(const float *x, int64_t columns, struct sl_block *blocks)
-{
-    for (int64_t i = 0; i < columns / SL_BLOCK_COLUMNS; i++) quantize_block(x + i * SL_BLOCK_COLUMNS, blocks + i);
-}
-
-float sl_avx512_rms_scale(const float *x, int64_t columns, float epsilon)
-{
-    __m512 sum = _mm512_setzero_ps();
-    for (int64_t k = 0; k < columns; k += 16) {
-        __m512 v = _mm512_maskz_loadu_ps(lanes(columns - k), x + k);
-        sum = _mm512_fmadd_ps(v, v, sum);
-    }
-    float mean = tree16(sum) / (float)columns;
-    return 1.0f / __builtin_sqrtf(mean + epsilon);
-}
-
-void sl_avx512_scale_multiply(const float *x, float scale, const float *weight, int64_t columns, float *y)
-{
-    __m512 s = _mm512_set1_ps(scale);
-    for (int64_t k = 0; k < columns; k += 16) {
-        __mmask16 mask = lanes(columns - k);
-        __m512 v = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, x + k), s);
-        _mm512_mask_storeu_ps(y + k, mask, _mm512_mul_ps(v, _mm512_maskz_loadu_ps(mask, weight + k)));
-    }
-}
-
-void sl_avx512_silu_multiply(const float *gate, const float *up, int64_t columns, float *y)
-{
-    for (int64_t k = 0; k < columns; k += 16) {
-        __mmask16 mask = lanes(columns - k);
-        __m512 g = silu16(_mm512_maskz_loadu_ps(mask, gate + k));
-        _mm512_mask_storeu_ps(y + k, mask, _mm512_mul_ps(g, _mm512_maskz_loadu_ps(mask, up + k)));
-    }
-}
-
-void sl_avx512_add(float *x, const float *y, int64_t columns)
-{
-    for (int64_t k = 0; k < columns; k += 16) {
-        __mmask16 mask = lanes(columns - k);
-        __m512 v = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, x + k), _mm512_maskz_loadu_ps(mask, y + k));
-        _mm512_mask_storeu_ps(x + k, mask, v);
-    }
-}
-
-SL_INLINE void turn(__m512 a, __m512 b, __m512 c, __m512 s, __m512 *first, __m512 *second)
-{
-    *first = _mm512_fmsub_ps(a, c, _mm512_mul_ps(b, s));
-    *second = _mm512_fmadd_ps(a, s, _mm512_mul_ps(b, c));
-}
-
-void sl_avx512_rotate(float *x, const float *cosines, const float *sines, int64_t pair_count, int32_t halves)
+SL_INLINE int64_t rotate_neighbours(float *x, const float *cosines, const float *sines, int64_t pair_count)
 {
     const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
     const __m512i one = _mm512_set1_epi32(1), eight = _mm512_set1_epi32(8);
-    for (int64_t i = 0; i < pair_count; i += 16) {
-        __mmask16 mask = lanes(pair_count - i), mask0 = lanes(2 * (pair_count - i));
-        __mmask16 mask1 = pair_count - i > 8 ? lanes(2 * (pair_count - i) - 16) : 0;
-        __m512 c = _mm512_maskz_loadu_ps(mask, cosines + i), s = _mm512_maskz_loadu_ps(mask, sines + i), first, second;
-        if (halves) {
-            float *p = x + i, *q = x + pair_count + i;
-            turn(_mm512_maskz_loadu_ps(mask, p), _mm512_maskz_loadu_ps(mask, q), c, s, &first, &second);
-            _mm512_mask_storeu_ps(p, mask, first);
-            _mm512_mask_storeu_ps(q, mask, second);
-            continue;
-        }
-        float *p = x + 2 * i;
-        __m512 v0 = _mm512_maskz_loadu_ps(mask0, p), v1 = _mm512_maskz_loadu_ps(mask1, p + 16);
-        turn(_mm512_permutex2var_ps(v0, even, v1), _mm512_permutex2var_ps(v0, _mm512_add_epi32(even, one), v1), c, s,
-            &first, &second);
-        _mm512_mask_storeu_ps(p, mask0, _mm512_permutex2var_ps(first, low, second));
-        _mm512_mask_storeu_ps(p + 16, mask1, _mm512_permutex2var_ps(first, _mm512_add_epi32(low, eight), second));
+    int64_t i = 0;
+    for (; i + 16 <= pair_count; i += 16) {
+        __m512 c = _mm512_loadu_ps(cosines + i), s = _mm512_loadu_ps(sines + i);
+        __m512 v0 = _mm512_loadu_ps(x + 2 * i), v1 = _mm512_loadu_ps(x + 2 * i + 16);
+        __m512 a = _mm512_permutex2var_ps(v0, even, v1);
+        __m512 b = _mm512_permutex2var_ps(v0, _mm512_add_epi32(even, one), v1);
+        __m512 first = _mm512_fmsub_ps(a, c, _mm512_mul_ps(b, s)), second = _mm512_fmadd_ps(a, s, _mm512_mul_ps(b, c));
+        _mm512_storeu_ps(x + 2 * i, _mm512_permutex2var_ps(first, low, second));
+        _mm512_storeu_ps(x + 2 * i + 16, _mm512_permutex2var_ps(first, _mm512_add_epi32(low, eight), second));
     }
+    return i;
 }
 
-void sl_avx512_exponentiate(const float *x, int64_t count, float *y)
-{
-    for (int64_t i = 0; i < count; i += 16) {
-        __mmask16 mask = lanes(count - i);
-        _mm512_mask_storeu_ps(y + i, mask, exp16(_mm512_maskz_loadu_ps(mask, x + i)));
-    }
-}
+#include "../common/rows.h"
 
-void sl_avx512_to_half(const float *x, int64_t count, uint16_t *y)
-{
-    for (int64_t i = 0; i < count; i += 16) {
-        __mmask16 mask = lanes(count - i);
-        __m256i h = _mm512_cvtps_ph(_mm512_maskz_loadu_ps(mask, x + i), _MM_FROUND_TO_NEAREST_INT);
-        _mm256_mask_storeu_epi16(y + i, mask, h);
-    }
-}
+#define SHARED_KERNELS \
+    SL_ROW_KERNELS, .attention_scores = sl_avx512_attention_scores, .attention_values = sl_avx512_attention_values
 
-void sl_avx512_from_half(const uint16_t *x, int64_t count, float *y)
-{
-    for (int64_t i = 0; i < count; i += 16) {
-        __mmask16 mask = lanes(count - i);
-        _mm512_mask_storeu_ps(y + i, mask, _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, x + i)));
-    }
-}
+const struct sl_kernels sl_avx512_kernels = {
+    .name = "avx512",
+    .multiply = {SL_FLOAT_MULTIPLIES(SL_AVX512_NAME), SL_QUANTISED_MULTIPLIES(SL_AVX512_NAME)},
+    SHARED_KERNELS,
+};
 
-void sl_avx512_max_exp_sum(const float *x, int64_t count, float *max, float *sum)
-{
-    float top = largest_of(x, count);
-    *sum = sum_exp(x, count, top, 0);
-    *max = *sum == *sum ? top + 0.0f : __builtin_nanf(""); // never -0
-}
-
-void sl_avx512_attention_merge(float *x, float a, const float *y, float b, int64_t count)
-{
-    __m512 va = _mm512_set1_ps(a), vb = _mm512_set1_ps(b);
-    for (int64_t i = 0; i < count; i += 16) {
-        __mmask16 mask = lanes(count - i);
-        __m512 scaled = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, y + i), vb);
-        _mm512_mask_storeu_ps(x + i, mask, _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, x + i), va, scaled));
-    }
-}
-
-void sl_avx512_divide(const float *x, float by, int64_t count, float *y)
-{
-    __m512 divisor = _mm512_set1_ps(by);
-    for (int64_t i = 0; i < count; i += 16) {
-        __mmask16 mask = lanes(count - i);
-        _mm512_mask_storeu_ps(y + i, mask, _mm512_div_ps(_mm512_maskz_loadu_ps(mask, x + i), divisor));
-    }
-}
+const struct sl_kernels sl_avx512_vnni_kernels = {
+    .name = "avx512vnni",
+    .multiply = {SL_FLOAT_MULTIPLIES(SL_AVX512_NAME), SL_QUANTISED_MULTIPLIES(SL_AVX512_VNNI_NAME)},
+    SHARED_KERNELS,
+};
 #pragma clang attribute pop
 #endif

@@ -1,4 +1,4 @@
-// 16 lanes for common/multiply_quantised.h. Included inside a target region.
+// Vectors of 16 lanes for the templates of common/. Included inside a target region.
 
 #define SL_LANES 16
 #define SL_GROUP 12
@@ -37,8 +37,14 @@ SL_INLINE vf f_load_any(const float *p) { return _mm512_loadu_ps(p); }
 SL_INLINE void f_store(float *p, vf v) { _mm512_store_ps(p, v); }
 SL_INLINE void f_store_any(float *p, vf v) { _mm512_storeu_ps(p, v); }
 SL_INLINE vf f_load_half(const void *p) { return _mm512_cvtph_ps(_mm256_loadu_si256(p)); }
+SL_INLINE vf f_load_bfloat(const void *p)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(p)), 16));
+}
+SL_INLINE void f_store_half(void *p, vf v) { _mm256_storeu_si256(p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT)); }
 SL_INLINE vf f_broadcast(const float *p) { return _mm512_set1_ps(*p); }
 SL_INLINE vf f_add(vf a, vf b) { return _mm512_add_ps(a, b); }
 SL_INLINE vf f_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+SL_INLINE vf f_divide(vf a, vf b) { return _mm512_div_ps(a, b); }
 SL_INLINE vf f_negate(vf a) { return _mm512_xor_ps(a, _mm512_set1_ps(-0.0f)); }
 SL_INLINE vf f_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }

@@ -1,4 +1,5 @@
 // The rest of multiply_quantised.h: which rows and panels go through which of its parts.
+#include "write_sums.h"
 
 #define SL_ROWS_CASE(n, call) \
     case n: { enum { rows = n }; call; break; }
@@ -41,25 +42,6 @@ SL_INLINE void run_shape(enum shape shape, const struct run *run, int64_t row_co
     case MINIMUM_32: run_minimum_32(run, row_count); break;
 #endif
     default: run_plain(run, row_count);
-    }
-}
-
-/// Writes the sums of `rows` rows and one panel.
-static void write_sums(const struct sl_multiplication *m, const float *sums, int64_t row, int64_t rows, int64_t panel)
-{
-    int64_t first = panel * SL_PANEL_ROWS;
-    int64_t count = m->matrix->rows - first < SL_PANEL_ROWS ? m->matrix->rows - first : SL_PANEL_ROWS;
-    for (int64_t r = 0; r < rows; r++, sums += SL_PANEL_ROWS) {
-        float *out = m->output + (row + r) * m->output_stride + first;
-        if (count < SL_PANEL_ROWS) {
-            for (int64_t i = 0; i < count; i++) out[i] = m->adds ? out[i] + sums[i] : sums[i];
-            continue;
-        }
-        for (int part = 0; part < PARTS; part++) {
-            vf v = f_load(sums + part * SL_LANES);
-            if (m->adds) v = f_add(f_load_any(out + part * SL_LANES), v);
-            f_store_any(out + part * SL_LANES, v);
-        }
     }
 }
 

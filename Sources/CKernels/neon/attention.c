@@ -58,12 +58,6 @@ void sl_neon_attention_scores(const struct sl_attention_group *g)
     }
 }
 
-void sl_neon_attention_softmax(float *scores, int64_t count, float *max, float *sum)
-{
-    *max = largest_of(scores, count);
-    *sum = sum_exp(scores, count, *max, scores);
-}
-
 /// Elements [d, d + 4 * vectors) of the outputs: lanes are elements, one chain over positions each.
 SL_INLINE void sum_values(const int queries, const int vectors, const struct sl_attention_group *g, int64_t d)
 {

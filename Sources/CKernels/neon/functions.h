@@ -1,6 +1,6 @@
 // exp and silu of 4 values, largest values and sums. Included inside a target region.
 
-SL_INLINE float32x4_t exp4(float32x4_t x)
+SL_INLINE float32x4_t f_exp(float32x4_t x)
 {
     const float32x4_t round = vdupq_n_f32(SL_EXP_ROUND);
     float32x4_t t = vfmaq_f32(round, x, vdupq_n_f32(SL_EXP_LOG2E));
@@ -20,9 +20,9 @@ SL_INLINE float32x4_t exp4(float32x4_t x)
     return vbslq_f32(vceqq_f32(x, x), bounded, x);
 }
 
-SL_INLINE float32x4_t silu4(float32x4_t x)
+SL_INLINE float32x4_t f_silu(float32x4_t x)
 {
-    return vdivq_f32(x, vaddq_f32(vdupq_n_f32(1.0f), exp4(vnegq_f32(x))));
+    return vdivq_f32(x, vaddq_f32(vdupq_n_f32(1.0f), f_exp(vnegq_f32(x))));
 }
 
 SL_INLINE float32x4_t load_half(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
@@ -51,7 +51,7 @@ SL_INLINE float sum_exp(const float *x, int64_t count, float top, float *terms)
     int64_t i = 0;
     for (; i + 16 <= count; i += 16) {
         for (int j = 0; j < 4; j++) {
-            float32x4_t term = exp4(vsubq_f32(vld1q_f32(x + i + 4 * j), shift));
+            float32x4_t term = f_exp(vsubq_f32(vld1q_f32(x + i + 4 * j), shift));
             sums[j] = vaddq_f32(sums[j], term);
             if (terms) vst1q_f32(terms + i + 4 * j, term);
         }

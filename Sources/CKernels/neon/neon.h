@@ -10,5 +10,4 @@ SL_DECLARE_FLOAT_MULTIPLIES(SL_NEON_NAME);
 SL_DECLARE_QUANTISED_MULTIPLIES(SL_NEON_NAME);
 
 void sl_neon_attention_scores(const struct sl_attention_group *g);
-void sl_neon_attention_softmax(float *scores, int64_t count, float *max, float *sum);
 void sl_neon_attention_values(const struct sl_attention_group *g);

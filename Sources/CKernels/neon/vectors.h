@@ -1,4 +1,4 @@
-// 4 lanes for common/multiply_quantised.h. Included inside a target region.
+// Vectors of 4 lanes for the templates of common/. Included inside a target region.
 
 #define SL_LANES 4
 #define SL_GROUP 6
@@ -51,8 +51,14 @@ SL_INLINE vf f_load_any(const float *p) { return vld1q_f32(p); }
 SL_INLINE void f_store(float *p, vf v) { vst1q_f32(p, v); }
 SL_INLINE void f_store_any(float *p, vf v) { vst1q_f32(p, v); }
 SL_INLINE vf f_load_half(const void *p) { return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p))); }
+SL_INLINE vf f_load_bfloat(const void *p)
+{
+    return vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(p)), 16));
+}
+SL_INLINE void f_store_half(void *p, vf v) { vst1_u8(p, vreinterpret_u8_f16(vcvt_f16_f32(v))); }
 SL_INLINE vf f_broadcast(const float *p) { return vdupq_n_f32(*p); }
 SL_INLINE vf f_add(vf a, vf b) { return vaddq_f32(a, b); }
 SL_INLINE vf f_mul(vf a, vf b) { return vmulq_f32(a, b); }
+SL_INLINE vf f_divide(vf a, vf b) { return vdivq_f32(a, b); }
 SL_INLINE vf f_negate(vf a) { return vnegq_f32(a); }
 SL_INLINE vf f_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
