@@ -83,6 +83,7 @@ let package = Package(
         // Row 2
         room("Tensors", ["CKernels", "Memory", "Vocabulary", "CPlatform"]),
         room("Wire", ["CProtocols", "CPlatform", "Memory", "Vocabulary"]),
+        room("Identity", ["CPlatform", "Vocabulary"]),
         room("ConfigurationFile", ["Vocabulary", yams]),
         room("OpenAIClient", ["Telemetry", nioCore, nioPosix, nioHTTP]),
         // Row 1
@@ -102,6 +103,7 @@ let package = Package(
         tests("TelemetryTests", ["Telemetry", logging, metrics]),
         tests("ConfigurationFileTests", ["ConfigurationFile", "Vocabulary", yams]),
         tests("TensorsTests", ["Tensors", "CKernels", "Memory", "Vocabulary"], resources: [.copy("Fixtures")]),
+        tests("IdentityTests", ["Identity", "Vocabulary"]),
         tests("WireTests", ["Wire", "Memory", "Vocabulary"]),
         tests("TransportTests", ["Transport", "Wire", "Memory", "Vocabulary", "CPlatform", logging]),
         tests("ModelsTests", ["Models", "Tensors", "Memory", "Vocabulary"]),

@@ -7,3 +7,4 @@
 #include "sl_numa.h"
 #include "sl_poll.h"
 #include "sl_thread.h"
+#include "sl_x509.h"
