@@ -19,6 +19,9 @@ struct EchoCommand: AsyncParsableCommand {
     @Option(help: "Round trips of each way in a round.")
     var count = 500
 
+    @Option(help: "Only the ways whose names contain one of these words, as in frames,bare.")
+    var ways: String?
+
     @Flag(help: "Count system calls with strace, in a run of their own.")
     var systemCalls = false
 
@@ -34,24 +37,27 @@ struct EchoCommand: AsyncParsableCommand {
             let bare = try BareChannel.Style.allCases.map {
                 try BareEcho(host: "127.0.0.1", port: other.ports.bare, style: $0, byteCount: frameByteCount)
             }
-            let ours: [any EchoPath] = [
+            let all: [any EchoPath] = bare + [
                 try await FrameEcho(
                     port: other.ports.frames, loop: process.loop, pool: process.pool, bulkByteCount: byteCount),
                 try CallEcho(process: process, remote: remote, bulkByteCount: byteCount),
                 try HopEcho(process: process, remote: remote, arrivals: arrivals, bulkByteCount: byteCount),
             ]
+            let paths = all.filter { path in
+                ways?.split(separator: ",").contains { path.name.contains($0) } ?? true
+            }
             var report = EchoReport(bulkByteCount: byteCount)
             if systemCalls {
-                for path in bare as [any EchoPath] + ours {
+                for path in paths {
                     report.count(
                         path.name, try await SystemCallCount.perRoundTrip(of: path, other: other.processID))
                 }
                 print(report.systemCallText)
                 continue
             }
-            for path in bare as [any EchoPath] + ours { _ = try await path.run(count: count) }
+            for path in paths { _ = try await path.run(count: count) }
             for _ in 0..<rounds {
-                for path in bare as [any EchoPath] + ours {
+                for path in paths {
                     report.add(path.name, try await path.run(count: count), isBare: path is BareEcho)
                 }
                 report.endRound()

@@ -27,11 +27,11 @@ distributed actor WireActor {
     distributed func hop(_ probe: WireProbe) async throws { try await onHop(probe, actorSystem) }
 
     static let methods: [DistributedMethod] = [
-        DistributedMethod(number: 1, name: "WireActor.echo", lane: .activations, isOneWay: false) {
-            _ = try await $0.stub(of: WireActor.self).echo(WireProbe())
+        DistributedMethod(number: 1, name: "WireActor.echo", lane: .activations) {
+            (actor: WireActor, probe: WireProbe) in try await actor.echo(probe)
         },
         DistributedMethod(number: 2, name: "WireActor.hop", lane: .activations, isOneWay: true) {
-            try await $0.stub(of: WireActor.self).hop(WireProbe())
+            (actor: WireActor, probe: WireProbe) in try await actor.hop(probe)
         },
     ]
 
