@@ -103,7 +103,7 @@ let package = Package(
         tests("ConfigurationFileTests", ["ConfigurationFile", "Vocabulary", yams]),
         tests("TensorsTests", ["Tensors", "CKernels", "Memory", "Vocabulary"], resources: [.copy("Fixtures")]),
         tests("WireTests", ["Wire", "Memory", "Vocabulary"]),
-        tests("TransportTests", ["Transport", "Wire", "Memory", "Vocabulary", "CPlatform", logging]),
+        tests("TransportTests", ["Transport", "Wire", "Memory", "Vocabulary", "CPlatform", "CAllocationCount", logging]),
         tests("ModelsTests", ["Models", "Tensors", "Memory", "Vocabulary"]),
         tests("InferenceTests", ["Inference", "ModelWriting", "Models", "Tensors", "Memory", "Vocabulary",
             "CAllocationCount"]),

@@ -49,13 +49,23 @@ package final class FrameLink: LaneDelegate, @unchecked Sendable {
         return link
     }
 
-    /// Queues a one-way frame, however much waits already.
-    package func send(_ message: any WireValue, method: UInt16 = 1) throws(WireError) {
-        connection.outbound.placeUrgently(
-            try OutboundFrame(
+    /// A one-way frame that can be sent any number of times.
+    package struct Prepared: Sendable {
+        let frame: OutboundFrame
+    }
+
+    package func prepare(_ message: any WireValue, method: UInt16 = 1) throws(WireError) -> Prepared {
+        Prepared(
+            frame: try OutboundFrame(
                 .oneWay, message, method: method, incarnation: Incarnation(1), version: WireVersion.newest,
                 isChecksummed: connection.needsChecksums))
     }
+
+    /// Queues the frame, however much waits already.
+    package func send(_ prepared: Prepared) { connection.outbound.placeUrgently(prepared.frame) }
+
+    /// Queues a one-way frame, however much waits already.
+    package func send(_ message: any WireValue) throws(WireError) { send(try prepare(message)) }
 
     /// On the loop.
     package func close() { connection.close(TransportError(.shutDown, "the link is closed")) }

@@ -22,13 +22,16 @@ struct EchoCommand: AsyncParsableCommand {
     @Option(help: "Only the ways whose names contain one of these words, as in frames,bare.")
     var ways: String?
 
+    @Option(help: "Microseconds for which both event loops look for events before they sleep, 0 to 20.")
+    var busyPoll = 0
+
     @Flag(help: "Count system calls with strace, in a run of their own.")
     var systemCalls = false
 
     func run() async throws {
-        let other = try OtherProcess(host: "127.0.0.1")
+        let other = try OtherProcess(host: "127.0.0.1", arguments: ["--busy-poll", "\(busyPoll)"])
         let arrivals = HopArrivals()
-        let process = try await WireProcess(NodeName.own) { _, _ in arrivals.arrive() }
+        let process = try await WireProcess(NodeName.own, busyPollMicroseconds: busyPoll) { _, _ in arrivals.arrive() }
         let peer = try await process.system.connect(
             host: "127.0.0.1", port: other.ports.system, expecting: NodeName.other)
         let remote = try WireActor.remote(peer.node, process.system)

@@ -11,8 +11,10 @@ struct PeerCommand: AsyncParsableCommand {
 
     @Option var host = "127.0.0.1"
 
+    @Option var busyPoll = 0
+
     func run() async throws {
-        let process = try await WireProcess(NodeName.other) { probe, system in
+        let process = try await WireProcess(NodeName.other, busyPollMicroseconds: busyPoll) { probe, system in
             guard let sender = ClusterActorSystem.sender else { return }
             try await WireActor.remote(sender.node, system).hop(probe)
         }

@@ -12,11 +12,11 @@ final class WireProcess: Sendable {
     let actor: WireActor
 
     init(
-        _ name: NodeID, change: (inout TransportOptions) -> Void = { _ in },
+        _ name: NodeID, busyPollMicroseconds: Int = 0, change: (inout TransportOptions) -> Void = { _ in },
         onEvent: @escaping @Sendable (PeerEvent) -> Void = { _ in },
         onHop: @escaping @Sendable (WireProbe, ClusterActorSystem) async throws -> Void
     ) async throws {
-        loop = try EventLoop(name: name.name)
+        loop = try EventLoop(name: name.name, busyPollMicroseconds: busyPollMicroseconds)
         var options = TransportOptions()
         options.allowsNonLoopback = true
         options.silenceMax = .seconds(30)
