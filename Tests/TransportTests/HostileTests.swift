@@ -307,7 +307,10 @@ struct HostileTests {
             let raw = try await RawPeer("raw", port: port)
             let pings = Array((0..<1000).map { _ in RawLane.frame(.ping, incarnation: 77) }.joined())
             for _ in 0..<20 { try await raw.control.write(pings) }
-            #expect(try await raw.control.readFrame(keepsPings: true)?.header.kind == .pong)
+            var first = try await raw.control.readFrame(keepsPings: true)?.header.kind
+            // On a busy machine it may ask itself whether we live.
+            while first == .ping { first = try await raw.control.readFrame(keepsPings: true)?.header.kind }
+            #expect(first == .pong)
             raw.hangUp()
             try await eventually("the flood ends") { victim.lostReasons.count == 1 }
         }
