@@ -28,7 +28,7 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
     private var whenLingered: (@Sendable () -> Void)?
 
     /// Of one turn, so that a lane full of bulk leaves time for the others.
-    private static let readByteCountMax = 1 << 20
+    private static let readByteCountMax = 256 << 10
     /// How long the other end has to read our last words.
     private static let lingerTime = Instant.Span.seconds(1)
 
@@ -109,7 +109,9 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
     private func deliver() {
         do {
             while isReading, !isClosed, !isLingering, let delegate {
-                guard let frame = try reader.next(admit: { try delegate.lane(self, admit: $0) }) else { return }
+                guard let frame = try reader.next(
+                    admit: { try delegate.lane(self, admit: $0) }, place: { try delegate.lane(self, placeFor: $0) })
+                else { return }
                 try delegate.lane(self, received: frame)
             }
         } catch let error as LaneEnd {
