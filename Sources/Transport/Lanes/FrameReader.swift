@@ -225,6 +225,9 @@ final class FrameReader {
             start: staging + start + FrameHeader.byteCount, count: body.header.controlByteCount)
     }
 
+    /// So many bytes at least must come before there is another frame.
+    var certainByteCount: Int { body?.bulkRest ?? 0 }
+
     // MARK: Frames
 
     /// The next frame that is complete; nil when more bytes are needed. `admit` sees each header before anything is

@@ -29,6 +29,8 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
 
     /// Of one turn, so that a lane full of bulk leaves time for the others.
     private static let readByteCountMax = 256 << 10
+    private static let wakeByteCount = 128 << 10
+    private var lowWaterByteCount = 1
     /// How long the other end has to read our last words.
     private static let lingerTime = Instant.Span.seconds(1)
 
@@ -97,12 +99,21 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
                 budget -= count
                 delegate?.laneHeard(self)
                 deliver()
-                if isDrained { return }
-            case .blocked: return
+                if isDrained { return awaitMore() }
+            case .blocked: return awaitMore()
             case .ended: return end(LaneEnd(kind: .connection, reason: "closed by the other end"))
             case .failed(let reason): return end(LaneEnd(kind: .connection, reason: reason))
             }
         }
+    }
+
+    /// In the midst of bulk the loop is woken for a good part of it, not for every packet.
+    private func awaitMore() {
+        guard lane == .bulk, !isClosed, !stream.protectsBytes else { return }
+        let count = max(1, min(reader.certainByteCount, Self.wakeByteCount))
+        guard count != lowWaterByteCount else { return }
+        lowWaterByteCount = count
+        socket.setReceiveLowWater(count)
     }
 
     /// Hands on the frames that are complete.
