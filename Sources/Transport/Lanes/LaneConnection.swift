@@ -91,6 +91,7 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
     func read() {
         // What is left from before a pause goes first; the reader relies on it.
         deliver()
+        defer { awaitMore() }
         var budget = Self.readByteCountMax
         while budget > 0, isReading, !isClosed, !isLingering {
             let (progress, isDrained) = reader.read(from: stream)
@@ -99,15 +100,16 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
                 budget -= count
                 delegate?.laneHeard(self)
                 deliver()
-                if isDrained { return awaitMore() }
-            case .blocked: return awaitMore()
+                if isDrained { return }
+            case .blocked: return
             case .ended: return end(LaneEnd(kind: .connection, reason: "closed by the other end"))
             case .failed(let reason): return end(LaneEnd(kind: .connection, reason: reason))
             }
         }
     }
 
-    /// In the midst of bulk the loop is woken for a good part of it, not for every packet.
+    /// In the midst of bulk the loop is woken for a good part of it, not for every packet. Never for more than what
+    /// must come: that would be waited for in vain.
     private func awaitMore() {
         guard lane == .bulk, !isClosed, !stream.protectsBytes else { return }
         let count = max(1, min(reader.certainByteCount, Self.wakeByteCount))
