@@ -78,11 +78,12 @@ let package = Package(
         room("Inference", ["Models", "Tensors", "Memory", "Vocabulary"]),
         // Row 3
         room("Models", ["Tensors", "Memory", "Vocabulary", "CPlatform"]),
-        room("Transport", ["Wire", "Memory", "Telemetry", "Vocabulary", "CPlatform", logging]),
+        room("Transport", ["Wire", "Identity", "Memory", "Telemetry", "Vocabulary", "CPlatform", logging]),
         room("LoadTest", ["OpenAIClient", "Telemetry"]),
         // Row 2
         room("Tensors", ["CKernels", "Memory", "Vocabulary", "CPlatform"]),
         room("Wire", ["CProtocols", "CPlatform", "Memory", "Vocabulary"]),
+        room("Identity", ["CPlatform", "Vocabulary"]),
         room("ConfigurationFile", ["Vocabulary", yams]),
         room("OpenAIClient", ["Telemetry", nioCore, nioPosix, nioHTTP]),
         // Row 1
@@ -93,7 +94,7 @@ let package = Package(
         .target(name: "CKernels", cSettings: kernelSettings, linkerSettings: [.linkedLibrary("pthread")]),
         .target(name: "CProtocols", linkerSettings: [.linkedLibrary("protobuf-c")]),
         .target(name: "CPlatform", linkerSettings: [
-            .linkedLibrary("lz4"), .linkedLibrary("numa"), .linkedLibrary("crypto"),
+            .linkedLibrary("lz4"), .linkedLibrary("numa"), .linkedLibrary("ssl"), .linkedLibrary("crypto"),
         ]),
         // Tests: a folder a target.
         tests("ArchitectureTests", []),
@@ -102,8 +103,10 @@ let package = Package(
         tests("TelemetryTests", ["Telemetry", logging, metrics]),
         tests("ConfigurationFileTests", ["ConfigurationFile", "Vocabulary", yams]),
         tests("TensorsTests", ["Tensors", "CKernels", "Memory", "Vocabulary"], resources: [.copy("Fixtures")]),
+        tests("IdentityTests", ["Identity", "Vocabulary"]),
         tests("WireTests", ["Wire", "Memory", "Vocabulary"]),
-        tests("TransportTests", ["Transport", "Wire", "Memory", "Vocabulary", "CPlatform", "CAllocationCount", logging]),
+        tests("TransportTests", ["Transport", "Wire", "Identity", "Memory", "Vocabulary", "CPlatform",
+            "CAllocationCount", logging]),
         tests("ModelsTests", ["Models", "Tensors", "Memory", "Vocabulary"]),
         tests("InferenceTests", ["Inference", "ModelWriting", "Models", "Tensors", "Memory", "Vocabulary",
             "CAllocationCount"]),

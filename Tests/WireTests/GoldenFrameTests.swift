@@ -56,7 +56,7 @@ import Wire
     @Test func everyFrameIsReadAndWrittenTheSame() throws {
         let types = Dictionary(uniqueKeysWithValues: MessageCatalog.all.map { ("\($0)", $0) })
         let frames = try Self.load()
-        #expect(frames.count >= 26)
+        #expect(frames.count >= 29)
         for frame in frames {
             let header = try frame.header
             #expect(header.frameByteCount == frame.bytes.count, "\(frame.name)")
@@ -86,6 +86,21 @@ import Wire
             incarnation: Incarnation(0x0123_4567_89AB_CDEF), role: "node", lane: .control, listenPort: 7101,
             host: "127.0.0.1", link: 0x1122_3344_5566_7788)
         #expect(try frame.decode() == expected)
+    }
+
+    @Test func enrolment() throws {
+        let enrol = try Self.load("enrol")
+        #expect(try enrol.header.kind == .enrol && enrol.header.flags == [])
+        let asked = Enrol(
+            tokenID: "k7f3qa", secret: "w4x9c2m8p5t1z6b3", certificateRequest: Array(0x30..<0x60), role: "node",
+            node: try #require(NodeID("node-1")))
+        #expect(try enrol.decode() == asked)
+        #expect(!"\(asked)".contains(asked.secret))
+        let enrolled = try Self.load("enrolled")
+        #expect(try enrolled.header.kind == .enrolled)
+        let granted: Enrolled = try enrolled.decode()
+        #expect(granted.certificates.map(\.count) == [44, 44] && granted.certificates[1].last == 139)
+        #expect(granted.revokedSerials == ["4a00ff", "00c1"])
     }
 
     @Test func register() throws {

@@ -7,7 +7,7 @@ import Vocabulary
 final class OutboundQueue: Sendable {
     private let stream: any ByteStream
     private let byteCountMax: Int
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let watch = Mutex<Watch?>(nil)
     private let onBroken = Mutex<(@Sendable (String) -> Void)?>(nil)
     private let parts: PartList
@@ -59,6 +59,8 @@ final class OutboundQueue: Sendable {
     init(stream: any ByteStream, byteCountMax: Int) {
         self.stream = stream
         self.byteCountMax = byteCountMax
+        // Until `socketIsWritable` says that a handshake is over, frames only gather.
+        state = Mutex(State(isBlocked: !stream.isReady))
         parts = PartList()
     }
 
@@ -168,11 +170,16 @@ final class OutboundQueue: Sendable {
 
     /// The socket takes bytes again. On the loop.
     func socketIsWritable() {
+        switch stream.flush() {
+        case .blocked: return
+        case .failed(let reason): return fail(reason)
+        case .bytes, .ended: break
+        }
         state.withLock { $0.isBlocked = false }
         flush()
         state.withLock { state in
             // Under the lock, so that a thread that is blocked meanwhile does not have its watch taken away.
-            if !state.isBlocked { watch.withLock { $0 }?.change(removing: .writable) }
+            if !state.isBlocked, !stream.hasUnsentBytes { watch.withLock { $0 }?.change(removing: .writable) }
         }
     }
 
@@ -217,7 +224,8 @@ final class OutboundQueue: Sendable {
                 switch stream.write(from: UnsafeBufferPointer(rebasing: parts.parts[..<partCount])) {
                 case .bytes(let count):
                     budget -= count
-                    work = wrote(count, isBlocked: count < byteCount || budget <= 0, budget: budget)
+                    let isBlocked = count < byteCount || budget <= 0 || stream.hasUnsentBytes
+                    work = wrote(count, isBlocked: isBlocked, budget: budget)
                 case .blocked: work = wrote(0, isBlocked: true, budget: budget)
                 case .ended: return fail("the connection has ended")
                 case .failed(let reason): return fail(reason)
@@ -257,7 +265,7 @@ final class OutboundQueue: Sendable {
     private func block(_ state: inout State) {
         state.isWriting = false
         if state.isDead { state.bytes.removeAll() }
-        guard state.bytes.byteCount > 0 || state.isFinishing else { return }
+        guard state.bytes.byteCount > 0 || state.isFinishing || stream.hasUnsentBytes else { return }
         state.isBlocked = true
         watch.withLock { $0 }?.change(adding: .writable)
     }

@@ -192,7 +192,7 @@ final class Peer: LaneDelegate, @unchecked Sendable {
         case .landed: try bulk.landed(header.call)
         case .revoke: try bulk.revoked(header.call, try failure(frame))
         case .abandon: try bulk.abandoned(header.call, try failure(frame))
-        case .hello, .welcome, .refuse: break
+        case .hello, .welcome, .refuse, .enrol, .enrolled: break
         }
     }
 

@@ -6,6 +6,10 @@ public enum FrameLimits {
     public static let handshakeControlByteCountMax = 4096
     /// Of `piece`: a lane is never taken by one frame for long.
     public static let pieceByteCountMax = 1 << 20
+    /// Of `enrol`.
+    public static let enrolControlByteCountMax = 8192
+    /// Of `enrolled`.
+    public static let enrolledControlByteCountMax = 262_144
     /// Of `failure`, `goodbye`, `revoke` and `abandon`.
     public static let failureControlByteCountMax = 4096
 
@@ -13,6 +17,8 @@ public enum FrameLimits {
     public static func controlByteCountMax(of kind: FrameKind) -> Int {
         switch kind {
         case .hello, .welcome, .refuse: handshakeControlByteCountMax
+        case .enrol: enrolControlByteCountMax
+        case .enrolled: enrolledControlByteCountMax
         case .failure, .goodbye, .revoke, .abandon: failureControlByteCountMax
         case .call, .reply, .oneWay: controlByteCountMax
         case .cancel, .ping, .pong, .grant, .piece, .landed: 0
