@@ -130,7 +130,7 @@ final class PeerManager: @unchecked Sendable {
         if let old = peer(node) { lose(old, reason: "it has connected anew") }
         let peer = Peer(
             identity: peerIdentity, host: host, listenPort: listenPort, version: version, lanes: lanes, own: identity,
-            loop: loop, handler: self)
+            loop: loop, options: options, handler: self)
         peer.inbox = Inbox(peer: peer, dispatcher: dispatcher, loop: loop, options: options)
         for lane in lanes { lane.delegate = peer }
         established.withLock { $0[node] = peer }
@@ -160,6 +160,7 @@ final class PeerManager: @unchecked Sendable {
         established.withLock { if $0[node] === peer { $0[node] = nil } }
         let error = TransportError(.peerLost, "the connection to \(node) is lost: \(reason)", peer: node)
         peer.calls.close(error)
+        peer.bulk.fail(BulkFailure(.lost, error.message), isFinal: true)
         leaving[node] = (peer, reason)
         if finishesMessages {
             loop.schedule(after: Self.leavingTime) { [weak self] in self?.finishLeaving(peer) }
