@@ -125,7 +125,7 @@ import Testing
         .node("cpus: {a: 1}", "expected CPU numbers", "got a mapping"),
         .node("cpus: \"0-1\"\n    threads: 3", "nodes[0].threads: is 3, but 'cpus' lists only 2"),
         .node("numa_node: -1", "nodes[0].numa_node"),
-        .node("host: \"10.0.0.1:7\"", "nodes[0].host: '10.0.0.1:7' is no host name"),
+        .node("host: \"host:80\"", "nodes[0].host: 'host:80' is no host name"),
         .node("data_directory: [a]", "nodes[0].data_directory: expected text, got a list"),
         .node("model_directory: [a]", "nodes[0].model_directory: expected text, got a list"),
         .node("weight_cache: {a: b}", "nodes[0].weight_cache: expected text, got a mapping"),
