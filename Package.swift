@@ -78,7 +78,7 @@ let package = Package(
         room("Inference", ["Models", "Tensors", "Memory", "Vocabulary"]),
         // Row 3
         room("Models", ["Tensors", "Memory", "Vocabulary", "CPlatform"]),
-        room("Transport", ["Wire", "Memory", "Telemetry", "Vocabulary", "CPlatform", logging]),
+        room("Transport", ["Wire", "Identity", "Memory", "Telemetry", "Vocabulary", "CPlatform", logging]),
         room("LoadTest", ["OpenAIClient", "Telemetry"]),
         // Row 2
         room("Tensors", ["CKernels", "Memory", "Vocabulary", "CPlatform"]),
@@ -94,7 +94,7 @@ let package = Package(
         .target(name: "CKernels", cSettings: kernelSettings, linkerSettings: [.linkedLibrary("pthread")]),
         .target(name: "CProtocols", linkerSettings: [.linkedLibrary("protobuf-c")]),
         .target(name: "CPlatform", linkerSettings: [
-            .linkedLibrary("lz4"), .linkedLibrary("numa"), .linkedLibrary("crypto"),
+            .linkedLibrary("lz4"), .linkedLibrary("numa"), .linkedLibrary("ssl"), .linkedLibrary("crypto"),
         ]),
         // Tests: a folder a target.
         tests("ArchitectureTests", []),
@@ -105,7 +105,7 @@ let package = Package(
         tests("TensorsTests", ["Tensors", "CKernels", "Memory", "Vocabulary"], resources: [.copy("Fixtures")]),
         tests("IdentityTests", ["Identity", "Vocabulary"]),
         tests("WireTests", ["Wire", "Memory", "Vocabulary"]),
-        tests("TransportTests", ["Transport", "Wire", "Memory", "Vocabulary", "CPlatform", logging]),
+        tests("TransportTests", ["Transport", "Wire", "Identity", "Memory", "Vocabulary", "CPlatform", logging]),
         tests("ModelsTests", ["Models", "Tensors", "Memory", "Vocabulary"]),
         tests("InferenceTests", ["Inference", "ModelWriting", "Models", "Tensors", "Memory", "Vocabulary",
             "CAllocationCount"]),

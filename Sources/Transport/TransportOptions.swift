@@ -2,7 +2,9 @@ public import Vocabulary
 
 /// Limits and times of a `ClusterActorSystem`.
 public struct TransportOptions: Sendable {
-    /// Listen and connect beyond this host, in plain text (`--insecure`).
+    /// TLS for all lanes; nil for plain text.
+    public var security: TransportSecurity?
+    /// Without `security`: listen and connect beyond this host all the same (`--insecure`).
     public var allowsNonLoopback = false
     /// A lane on which nothing came for this long is pinged.
     public var pingInterval = Instant.Span.seconds(1)
@@ -10,12 +12,14 @@ public struct TransportOptions: Sendable {
     public var silenceMax = Instant.Span.seconds(5)
     /// From the beginning of `connect` to all lanes being up.
     public var connectTimeout = Instant.Span.seconds(5)
-    /// From the acceptance of a connection to its hello, and from the first lane's hello to the last one's.
+    /// From the acceptance of a connection to its hello, TLS included, and from the first lane's hello to the last one's.
     public var handshakeTimeout = Instant.Span.seconds(5)
     /// Of calls outside `withDeadline`.
     public var callDeadline = Instant.Span.seconds(30)
-    /// Accepted connections that have not said a complete hello, or whose other lanes are not there yet.
+    /// Accepted connections that have not said a complete hello; and as many whose other lanes are not there yet.
     public var halfOpenCountMax = 64
+    /// Of `halfOpenCountMax`, those from one address; in IPv6 from one network of 64 bits.
+    public var halfOpenCountMaxPerAddress = 32
     /// A lane with this many bytes waiting takes no more: callers suspend. One frame may reach beyond it.
     public var queuedByteCountMax = 64 << 20
     /// With this many frames, or bytes, waiting for one actor, calls of that sender are refused as overloaded, and the

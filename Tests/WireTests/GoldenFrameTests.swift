@@ -88,6 +88,21 @@ import Wire
         #expect(try frame.decode() == expected)
     }
 
+    @Test func enrolment() throws {
+        let enrol = try Self.load("enrol")
+        #expect(try enrol.header.kind == .enrol && enrol.header.flags == [])
+        let asked = Enrol(
+            tokenID: "k7f3qa", secret: "w4x9c2m8p5t1z6b3", certificateRequest: Array(0x30..<0x60), role: "node",
+            node: try #require(NodeID("node-1")))
+        #expect(try enrol.decode() == asked)
+        #expect(!"\(asked)".contains(asked.secret))
+        let enrolled = try Self.load("enrolled")
+        #expect(try enrolled.header.kind == .enrolled)
+        let granted: Enrolled = try enrolled.decode()
+        #expect(granted.certificates.map(\.count) == [44, 44] && granted.certificates[1].last == 139)
+        #expect(granted.revokedSerials == ["4a00ff", "00c1"])
+    }
+
     @Test func register() throws {
         let frame = try Self.load("register")
         let header = try frame.header

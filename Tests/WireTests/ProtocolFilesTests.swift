@@ -60,6 +60,8 @@ import Wire
         let text = try String(contentsOf: repository.appendingPathComponent("Protocols/wire.md"), encoding: .utf8)
         for number in [
             FrameLimits.controlByteCountMax, FrameLimits.bulkByteCountMax, FrameLimits.handshakeControlByteCountMax,
+            FrameLimits.enrolControlByteCountMax, FrameLimits.enrolledControlByteCountMax,
+            MessageLimits.requestByteCountMax, MessageLimits.certificateByteCountMax, MessageLimits.serialCountMax,
             MessageLimits.rowCountMax, MessageLimits.nameByteCountMax, MessageLimits.reasonByteCountMax,
         ] {
             #expect(text.contains("\(number)"), "wire.md does not name the limit \(number)")

@@ -58,7 +58,7 @@ final class FrameReader {
             let progress = stream.read(into: UnsafeBufferPointer(asked))
             guard case .bytes(let count) = progress else { return (progress, true) }
             book(count)
-            return (progress, count < asked.reduce(0) { $0 + $1.iov_len })
+            return (progress, count < asked.reduce(0) { $0 + $1.iov_len } && !stream.mayHaveMore)
         }
     }
 

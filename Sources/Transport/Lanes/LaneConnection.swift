@@ -22,6 +22,7 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
     var lane = Lane.control
     private(set) var isClosed = false
     private(set) var isReading = true
+    private var isReadingAgain = false
     private var isEnding = false
     /// Only waits for the other end to close.
     private var isLingering = false
@@ -32,10 +33,14 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
     /// How long the other end has to read our last words.
     private static let lingerTime = Instant.Span.seconds(1)
 
-    init(socket: Socket, loop: EventLoop, pool: BufferPool, options: TransportOptions) {
+    /// - Parameter stream: nil for plain text.
+    init(
+        socket: Socket, stream: (any ByteStream)? = nil, loop: EventLoop, pool: BufferPool, options: TransportOptions
+    ) {
+        let stream = stream ?? PlainStream(socket: socket)
         self.socket = socket
         self.loop = loop
-        stream = PlainStream(socket: socket)
+        self.stream = stream
         reader = FrameReader(pool: pool)
         queuedByteCountMax = options.queuedByteCountMax
         outbound = OutboundQueue(stream: stream, byteCountMax: options.queuedByteCountMax)
@@ -43,6 +48,9 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
 
     /// Whether frames carry checksums of their bodies.
     var needsChecksums: Bool { !stream.protectsBytes }
+
+    /// What is known of the other end. On the loop.
+    var authentication: Authentication { stream.authentication }
 
     /// The other end's address, for logs.
     var remoteAddress: SocketAddress? { socket.remoteAddress }
@@ -55,6 +63,8 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
         outbound.attach(watch) { [weak self, loop] reason in
             loop.execute { [weak self] in self?.end(LaneEnd(kind: .connection, reason: reason)) }
         }
+        // The end that opens an encrypted connection speaks first.
+        if !stream.isReady { read() }
     }
 
     /// More waits to be sent than callers may queue.
@@ -74,7 +84,7 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
     // MARK: Reading
 
     func ready(for readiness: Readiness) {
-        if readiness.contains(.writable), !isClosed { outbound.socketIsWritable() }
+        if readiness.contains(.writable), !isClosed { socketIsWritable() }
         guard !isClosed, !readiness.isDisjoint(with: [.readable, .ending, .broken]) else { return }
         if isLingering {
             discard()
@@ -85,8 +95,35 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
         }
     }
 
+    private func socketIsWritable() {
+        if stream.isReady { return outbound.socketIsWritable() }
+        if case .blocked = stream.flush() { return }
+        watch?.change(removing: .writable)
+    }
+
     /// Reads what is there, at most a turn's share. On the loop.
     func read() {
+        let wasReady = stream.isReady
+        readTurn()
+        guard !isClosed else { return }
+        if stream.isReady, !wasReady { outbound.socketIsWritable() }
+        // Encryption has things of its own to say, which the queue knows nothing of.
+        if stream.hasUnsentBytes { watch?.change(adding: .writable) }
+        if stream.mayHaveMore, isReading, !isLingering { readAgain() }
+    }
+
+    /// In a turn of its own: the socket gives no sign for what the stream holds already.
+    private func readAgain() {
+        guard !isReadingAgain else { return }
+        isReadingAgain = true
+        loop.execute { [weak self] in
+            guard let self else { return }
+            isReadingAgain = false
+            if isReading, !isClosed, !isLingering { read() }
+        }
+    }
+
+    private func readTurn() {
         // What is left from before a pause goes first; the reader relies on it.
         deliver()
         var budget = Self.readByteCountMax
@@ -99,8 +136,11 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
                 deliver()
                 if isDrained { return }
             case .blocked: return
-            case .ended: return end(LaneEnd(kind: .connection, reason: "closed by the other end"))
-            case .failed(let reason): return end(LaneEnd(kind: .connection, reason: reason))
+            case .ended(let isTruncated):
+                let how = isTruncated ? ", without the end of its encrypted stream" : ""
+                return end(LaneEnd(kind: .connection, reason: "closed by the other end" + how))
+            case .failed(let reason):
+                return end(LaneEnd(kind: stream.isReady ? .connection : .encryption, reason: reason))
             }
         }
     }
@@ -133,7 +173,9 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
         isReading = true
         loop.execute { [self] in
             deliver()
-            if isReading, !isClosed { watch?.change(adding: .readable) }
+            guard isReading, !isClosed else { return }
+            watch?.change(adding: .readable)
+            if stream.mayHaveMore { read() }
         }
     }
 

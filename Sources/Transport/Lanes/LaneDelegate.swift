@@ -17,6 +17,10 @@ struct LaneEnd: Error, Sendable {
     enum Kind: Sendable {
         /// By the other end, or by the network.
         case connection
+        /// No encrypted connection came about.
+        case encryption
+        /// The other end has not shown a certificate that is good enough.
+        case forbidden
         /// A frame of a protocol version that we do not speak.
         case version
         /// Anything else that may not come.

@@ -14,7 +14,8 @@ struct OutboundBytes: Sendable {
     private var segments: [Segment] = []
     /// The first segment with bytes left.
     private var head = 0
-    private var chunk = ByteChunk()
+    /// Without room until there is a frame: most half-open connections never get one.
+    private var chunk = ByteChunk(capacity: 0)
     private(set) var byteCount = 0
 
     mutating func append(_ frame: OutboundFrame) {

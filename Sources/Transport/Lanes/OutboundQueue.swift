@@ -7,7 +7,7 @@ import Vocabulary
 final class OutboundQueue: Sendable {
     private let stream: any ByteStream
     private let byteCountMax: Int
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let watch = Mutex<Watch?>(nil)
     private let onBroken = Mutex<(@Sendable (String) -> Void)?>(nil)
     private let parts: PartList
@@ -55,6 +55,8 @@ final class OutboundQueue: Sendable {
     init(stream: any ByteStream, byteCountMax: Int) {
         self.stream = stream
         self.byteCountMax = byteCountMax
+        // Until `socketIsWritable` says that a handshake is over, frames only gather.
+        state = Mutex(State(isBlocked: !stream.isReady))
         parts = PartList()
     }
 
@@ -145,11 +147,16 @@ final class OutboundQueue: Sendable {
 
     /// The socket takes bytes again. On the loop.
     func socketIsWritable() {
+        switch stream.flush() {
+        case .blocked: return
+        case .failed(let reason): return fail(reason)
+        case .bytes, .ended: break
+        }
         state.withLock { $0.isBlocked = false }
         flush()
         state.withLock { state in
             // Under the lock, so that a thread that is blocked meanwhile does not have its watch taken away.
-            if !state.isBlocked { watch.withLock { $0 }?.change(removing: .writable) }
+            if !state.isBlocked, !stream.hasUnsentBytes { watch.withLock { $0 }?.change(removing: .writable) }
         }
     }
 
@@ -179,7 +186,7 @@ final class OutboundQueue: Sendable {
                 case .bytes(let count):
                     wrote(count)
                     budget -= count
-                    if count < byteCount || budget <= 0 { return block() }
+                    if count < byteCount || budget <= 0 || stream.hasUnsentBytes { return block() }
                 case .blocked: return block()
                 case .ended: return fail("the connection has ended")
                 case .failed(let reason): return fail(reason)
@@ -218,7 +225,7 @@ final class OutboundQueue: Sendable {
     private func block() {
         state.withLock { state in
             state.isWriting = false
-            guard !state.isDead, state.bytes.byteCount > 0 || state.isFinishing else { return }
+            guard !state.isDead, state.bytes.byteCount > 0 || state.isFinishing || stream.hasUnsentBytes else { return }
             state.isBlocked = true
             watch.withLock { $0 }?.change(adding: .writable)
         }

@@ -71,6 +71,9 @@ final class Opener: LaneDelegate, @unchecked Sendable {
 
     func lane(_ lane: LaneConnection, ended end: LaneEnd) {
         guard continuation != nil else { return onEnded(end) }
-        finish(.failure(TransportError(.notAdmitted, "the connection ended in the handshake: \(end.reason)")))
+        if end.kind == .encryption { return finish(.failure(TransportError(.untrusted, end.reason))) }
+        // The likeliest reason for a close without a word.
+        let hint = end.kind == .connection && lane.needsChecksums ? " (does it speak TLS, and this end --insecure?)" : ""
+        finish(.failure(TransportError(.notAdmitted, "the connection ended in the handshake: \(end.reason)\(hint)")))
     }
 }

@@ -144,7 +144,7 @@ final class Peer: LaneDelegate, @unchecked Sendable {
             }
             let failure = try RemoteFailure(control: frame.control, stamp: header.stamp, bulk: frame.bulk)
             handler.peer(self, says: failure)
-        case .hello, .welcome, .refuse: break
+        case .hello, .welcome, .refuse, .enrol, .enrolled: break
         }
     }
 

@@ -21,8 +21,7 @@ final class PeerManager: @unchecked Sendable {
     private var listeners: [Listener] = []
     private var listenAddress: SocketAddress?
     /// Accepted connections whose hello is awaited, and refused ones that close.
-    var greeters: [ObjectIdentifier: Greeter] = [:]
-    var refusedCount = 0
+    var halfOpen: HalfOpenConnections
     /// Lanes that others are opening.
     var sets: [NodeID: LaneSet] = [:]
     var attempts: [ConnectAttempt] = []
@@ -42,6 +41,9 @@ final class PeerManager: @unchecked Sendable {
         self.logger = logger
         self.dispatcher = dispatcher
         self.onEvent = onEvent
+        halfOpen = HalfOpenConnections(
+            countMax: options.halfOpenCountMax, countMaxPerOrigin: options.halfOpenCountMaxPerAddress)
+        options.security?.add(self)
     }
 
     // MARK: Who is there
@@ -69,10 +71,9 @@ final class PeerManager: @unchecked Sendable {
 
     /// From any thread. Returns the port.
     func listen(host: String, port: Int) throws(TransportError) -> Int {
+        try requireOwnCertificate(isCurrent: false)
         let addresses = try SocketAddress.resolve(host: host, port: port, isPassive: true)
-        for address in addresses {
-            try Socket.requireAllowed(address, allowsNonLoopback: options.allowsNonLoopback)
-        }
+        for address in addresses { try Socket.requireAllowed(address, options) }
         var failure: TransportError?
         for address in addresses {
             do throws(TransportError) {
@@ -111,6 +112,13 @@ final class PeerManager: @unchecked Sendable {
         guard !isShutDown else {
             for lane in lanes { lane.close(Self.shutDownError) }
             throw Self.shutDownError
+        }
+        // Since the handshake its certificate may have been revoked.
+        for lane in lanes {
+            guard let reason = revocation(of: lane) else { continue }
+            let error = TransportError(.untrusted, reason, peer: peerIdentity.node)
+            for lane in lanes { lane.close(error) }
+            throw error
         }
         let node = peerIdentity.node
         // The order of events is kept: an earlier connection's end comes first.
@@ -199,8 +207,7 @@ final class PeerManager: @unchecked Sendable {
         for listener in listeners { listener.close() }
         listeners = []
         for attempt in attempts { attempt.abort(Self.shutDownError) }
-        for greeter in greeters.values { greeter.close(Self.shutDownError) }
-        greeters = [:]
+        halfOpen.close(Self.shutDownError)
         for set in sets.values { set.close(Self.shutDownError) }
         sets = [:]
         for node in leaving.keys.sorted() { finishLeaving(node) }
@@ -269,7 +276,7 @@ extension PeerManager: PeerHandler {
             // A goodbye, if there is one, tells more than the end of the lane that was noticed first.
             if lane.lane != .control, !peer[.control].isClosed { peer[.control].read() }
             lose(peer, reason: "\(lane.lane) lane: \(end.reason)")
-        case .version, .violation:
+        case .version, .violation, .encryption, .forbidden:
             logger.warning("\(peer.identity) broke the protocol on the \(lane.lane) lane: \(end.reason)")
             let goodbye = RemoteFailure(code: RemoteFailure.Code.malformed, message: end.reason)
             lose(peer, reason: "it broke the protocol on the \(lane.lane) lane: \(end.reason)", goodbye: goodbye)

@@ -17,13 +17,13 @@ final class Socket: Sendable {
         return Socket(descriptor: descriptor)
     }
 
-    /// Refuses addresses beyond this host unless they are allowed.
-    static func requireAllowed(_ address: SocketAddress, allowsNonLoopback: Bool) throws(TransportError) {
-        guard allowsNonLoopback || address.isLoopback else {
+    /// Refuses plain text to addresses beyond this host unless it is allowed.
+    static func requireAllowed(_ address: SocketAddress, _ options: TransportOptions) throws(TransportError) {
+        guard options.security != nil || options.allowsNonLoopback || address.isLoopback else {
             throw TransportError(
                 .nonLoopback,
-                "\(address) is not on this host, and connections are not encrypted: use a loopback address, or allow "
-                    + "plain text over the network with --insecure")
+                "\(address) is not on this host, and connections are not encrypted: give this process certificates, use "
+                    + "a loopback address, or allow plain text over the network with --insecure")
         }
     }
 

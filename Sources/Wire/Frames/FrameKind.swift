@@ -21,11 +21,15 @@ public enum FrameKind: UInt8, Sendable, CaseIterable, Hashable {
     case pong = 10
     /// The sender closes all lanes; body `RemoteFailure`.
     case goodbye = 11
+    /// On an enrolment connection, from the end that opened it, the only frame: asks for a certificate; body `Enrol`.
+    case enrol = 12
+    /// The answer that grants it; body `Enrolled`. The connection closes after it.
+    case enrolled = 13
 
     /// Whether the kind belongs to the handshake, before which nothing is known of the other end.
     public var isHandshake: Bool {
         switch self {
-        case .hello, .welcome, .refuse: true
+        case .hello, .welcome, .refuse, .enrol, .enrolled: true
         default: false
         }
     }

@@ -4,6 +4,10 @@ public enum FrameLimits {
     public static let bulkByteCountMax = 256 << 20
     /// Of `hello`, `welcome` and `refuse`.
     public static let handshakeControlByteCountMax = 4096
+    /// Of `enrol`.
+    public static let enrolControlByteCountMax = 8192
+    /// Of `enrolled`.
+    public static let enrolledControlByteCountMax = 262_144
     /// Of `failure` and `goodbye`.
     public static let failureControlByteCountMax = 4096
 
@@ -11,6 +15,8 @@ public enum FrameLimits {
     public static func controlByteCountMax(of kind: FrameKind) -> Int {
         switch kind {
         case .hello, .welcome, .refuse: handshakeControlByteCountMax
+        case .enrol: enrolControlByteCountMax
+        case .enrolled: enrolledControlByteCountMax
         case .failure, .goodbye: failureControlByteCountMax
         case .call, .reply, .oneWay: controlByteCountMax
         case .cancel, .ping, .pong: 0

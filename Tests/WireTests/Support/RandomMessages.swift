@@ -152,6 +152,13 @@ extension RandomSource {
         let doneBytes = wide()
         return [
             Empty(), hello(),
+            Enrol(
+                tokenID: text(), secret: text(), certificateRequest: bytes(0...500), role: role(), node: node()),
+            Enrolled(
+                certificates: list(0...4) { $0.bytes(0...900) },
+                revokedSerials: list(0...5) { source in
+                    source.bytes(1...20).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+                }),
             Welcome(version: UInt8(int(1...255)), node: node(), incarnation: Incarnation(wide()), role: role()),
             RemoteFailure(code: RemoteFailure.Code.stale, message: text()),
             RegisterRequest(description: description()),
