@@ -4,7 +4,7 @@ import Vocabulary
 /// A join token as the coordinator keeps it: not the secret but its hash.
 public struct TokenRecord: Codable, Hashable, Sendable {
     public let id: String
-    /// SHA-256 of the secret's digits, in hexadecimal. The secret has 160 random bits, so a slow hash would add nothing.
+    /// SHA-256 of the secret's digits, in hexadecimal. The secret has 160 random bits: a slow hash would add nothing.
     let secretHash: String
     /// Only a node of this name may use it; nil: any name that is free.
     public let node: String?
