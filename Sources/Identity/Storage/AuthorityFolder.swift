@@ -4,6 +4,8 @@ public import Vocabulary
 public struct AuthorityFolder: Sendable {
     private static let authorityFile = "authority.pem"
     private static let ownFile = "coordinator.pem"
+    private static let addressFile = "address"
+    private static let lockFile = "coordinator.lock"
 
     public let folder: PrivateFolder
     public let authority: CertificateAuthority
@@ -55,11 +57,26 @@ public struct AuthorityFolder: Sendable {
         }
     }
 
+    /// Where the coordinator of this folder listens, for commands on its host.
+    public func storeAddress(_ address: String) throws(IdentityError) {
+        try folder.write(Array("\(address)\n".utf8), to: Self.addressFile)
+    }
+
+    /// What `storeAddress` stored last; nil when nothing was, or when no coordinator uses the folder now.
+    public var liveAddress: String? {
+        guard let lock = try? FileLock(path: folder.path(of: Self.lockFile)) else {
+            let bytes = try? folder.read(Self.addressFile, byteCountMax: 1024)
+            return bytes.map { String(decoding: $0, as: UTF8.self).trimmingLineEnd }
+        }
+        extendLifetime(lock)
+        return nil
+    }
+
     /// For as long as a coordinator runs.
     public func lock() throws(IdentityError) -> FileLock { try Self.lock(folder) }
 
     public static func lock(_ folder: PrivateFolder) throws(IdentityError) -> FileLock {
-        guard let lock = try FileLock(path: folder.path(of: "coordinator.lock")) else {
+        guard let lock = try FileLock(path: folder.path(of: lockFile)) else {
             throw IdentityError(
                 .storage, "\(folder.path) is in use by another coordinator: give each one its own data directory")
         }
@@ -104,7 +121,7 @@ public struct AuthorityFolder: Sendable {
             try registry.useToken(id: tokenID, secret: secret, node: node, at: now)
             try requireName(node, .node, in: registry, mayBeTaken: isNamed, now)
             // Who enrols anew under a name takes it over: the lost disk's certificate is of no more use.
-            _ = registry.revoke(at: now) { $0.name == node.name }
+            _ = try registry.revoke(at: now) { $0.name == node.name }
             return try issue(request, .node, node, lifetimeSeconds, .enrolment, in: &registry, now)
         }
     }
@@ -136,6 +153,19 @@ public struct AuthorityFolder: Sendable {
         return try Credentials(
             certificateChainPEM: try chain.pem(), privateKeyPEM: key.pem, authoritiesPEM: authority.certificatePEM,
             revokedSerials: revoked)
+    }
+
+    /// As `createCredentials`, for an operator's command on the coordinator's own host: they hold some minutes and are
+    /// not listed.
+    public func temporaryOperatorCredentials(name: NodeID, now: Int64 = UnixTime.now) throws(IdentityError)
+        -> Credentials
+    {
+        let key = try PrivateKey.generate()
+        let chain = try authority.issue(
+            request: try key.request(commonName: name.name), role: .operator, name: name, lifetimeSeconds: 600, now: now
+        )
+        return try Credentials(
+            certificateChainPEM: try chain.pem(), privateKeyPEM: key.pem, authoritiesPEM: authority.certificatePEM)
     }
 
     /// What the coordinator shows: the stored certificate while it has more than a third of its life, else a new one.
@@ -187,4 +217,8 @@ public struct AuthorityFolder: Sendable {
         try registry.add(try chain.identity(), reason: reason, at: now)
         return chain
     }
+}
+
+extension String {
+    fileprivate var trimmingLineEnd: String { hasSuffix("\n") ? String(dropLast()) : self }
 }

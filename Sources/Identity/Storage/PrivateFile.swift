@@ -4,16 +4,23 @@ import Glibc
 public enum PrivateFile {
     /// Nil when there is no file at `path`. Refuses one that other users may read, and one that is too long.
     public static func read(_ path: String, byteCountMax: Int = 1 << 20) throws(IdentityError) -> [UInt8]? {
-        try read(path, byteCountMax: byteCountMax, isSecret: true)
+        try read(path, byteCountMax: byteCountMax) { status throws(IdentityError) in try requireSecret(status, path) }
+    }
+
+    /// As `read`, of a key that the administrator keeps for a group of services too (owner root, mode 0640).
+    public static func readKey(_ path: String, byteCountMax: Int = 1 << 20) throws(IdentityError) -> [UInt8]? {
+        try read(path, byteCountMax: byteCountMax) { status throws(IdentityError) in
+            guard status.st_uid == 0, status.st_mode & 0o037 == 0 else { return try requireSecret(status, path) }
+        }
     }
 
     /// As `read`, of a file that may be known to everybody, such as an authority's certificate.
     public static func readPublic(_ path: String, byteCountMax: Int = 1 << 20) throws(IdentityError) -> [UInt8]? {
-        try read(path, byteCountMax: byteCountMax, isSecret: false)
+        try read(path, byteCountMax: byteCountMax) { _ in }
     }
 
     private static func read(
-        _ path: String, byteCountMax: Int, isSecret: Bool
+        _ path: String, byteCountMax: Int, _ requireRights: (stat) throws(IdentityError) -> Void
     ) throws(IdentityError) -> [UInt8]? {
         // Not blocking: a pipe in the file's place must not stop the process.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -23,7 +30,7 @@ public enum PrivateFile {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw PrivateFolder.failure("cannot be read", path) }
         guard status.st_mode & S_IFMT == S_IFREG else { throw IdentityError(.storage, "\(path) is not a file") }
-        if isSecret { try requireSecret(status, path) }
+        try requireRights(status)
         guard status.st_size <= byteCountMax else {
             throw IdentityError(.storage, "\(path) is longer than \(byteCountMax) bytes")
         }

@@ -16,9 +16,12 @@ public struct RegistryFile: Sendable {
         var nanoseconds: Int
     }
 
-    public var stamp: Stamp? {
+    public var stamp: Stamp? { Self.stamp(of: folder.path(of: Self.name)) }
+
+    /// Nil when there is no file.
+    static func stamp(of path: String) -> Stamp? {
         var status = stat()
-        guard stat(folder.path(of: Self.name), &status) == 0 else { return nil }
+        guard stat(path, &status) == 0 else { return nil }
         return Stamp(
             inode: UInt64(status.st_ino), byteCount: Int(status.st_size), seconds: status.st_mtim.tv_sec,
             nanoseconds: status.st_mtim.tv_nsec)
@@ -124,10 +127,10 @@ public struct RegistryFile: Sendable {
                 guard !registry.revokedSerials(at: now).contains(serial) else {
                     throw IdentityError(.storage, "the certificate \(serial) is revoked already")
                 }
-                return [registry.revokeForeign(serial: serial, at: now)]
+                return [try registry.revokeForeign(serial: serial, at: now)]
             }
-            var revoked = registry.revoke(at: now) { $0.serial == serial }
-            if revoked.isEmpty { revoked = registry.revoke(at: now) { $0.name == target } }
+            var revoked = try registry.revoke(at: now) { $0.serial == serial }
+            if revoked.isEmpty { revoked = try registry.revoke(at: now) { $0.name == target } }
             guard !revoked.isEmpty else {
                 throw IdentityError(
                     .storage,

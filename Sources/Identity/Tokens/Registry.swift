@@ -7,6 +7,8 @@ struct Registry: Codable, Hashable, Sendable {
     static let keptSeconds: Int64 = 7 * 86_400
     static let tokenCountMax = 10_000
     static let certificateCountMax = 100_000
+    /// All of them go to nodes in one message.
+    static let revokedCountMax = 4096
 
     var version = Self.version
     var nextNumber: UInt64 = 1
@@ -57,24 +59,38 @@ struct Registry: Codable, Hashable, Sendable {
     }
 
     /// Revokes all valid certificates that `isMeant` picks; gives them.
-    mutating func revoke(at now: Int64, where isMeant: (CertificateRecord) -> Bool) -> [CertificateRecord] {
+    mutating func revoke(
+        at now: Int64, where isMeant: (CertificateRecord) -> Bool
+    ) throws(IdentityError) -> [CertificateRecord] {
         var revoked: [CertificateRecord] = []
         for index in certificates.indices where certificates[index].isValid(at: now) && isMeant(certificates[index]) {
             certificates[index].revokedAt = now
             certificates[index].revokedNumber = takeNumber()
             revoked.append(certificates[index])
         }
+        try requireRoom(at: now)
         return revoked
     }
 
     /// A certificate that was not made here: nobody knows its end, so it is kept for good.
-    mutating func revokeForeign(serial: String, at now: Int64) -> CertificateRecord {
+    mutating func revokeForeign(serial: String, at now: Int64) throws(IdentityError) -> CertificateRecord {
         var record = CertificateRecord(
             serial: serial, role: "", name: "", issuedAt: now, notAfter: .max, reason: .foreign, number: takeNumber())
         record.revokedAt = now
         record.revokedNumber = record.number
         certificates.append(record)
+        try requireRoom(at: now)
         return record
+    }
+
+    private func requireRoom(at now: Int64) throws(IdentityError) {
+        let count = revokedSerials(at: now).count
+        guard count <= Self.revokedCountMax else {
+            throw IdentityError(
+                .storage,
+                "\(count) certificates would be revoked at once, more than \(Self.revokedCountMax): make a new authority "
+                    + "instead")
+        }
     }
 
     /// May the holder of a name get another certificate without a token? Not when its certificates have ended, and not
