@@ -105,7 +105,8 @@ let package = Package(
         tests("TensorsTests", ["Tensors", "CKernels", "Memory", "Vocabulary"], resources: [.copy("Fixtures")]),
         tests("IdentityTests", ["Identity", "Vocabulary"]),
         tests("WireTests", ["Wire", "Memory", "Vocabulary"]),
-        tests("TransportTests", ["Transport", "Wire", "Identity", "Memory", "Vocabulary", "CPlatform", logging]),
+        tests("TransportTests", ["Transport", "Wire", "Identity", "Memory", "Vocabulary", "CPlatform",
+            "CAllocationCount", logging]),
         tests("ModelsTests", ["Models", "Tensors", "Memory", "Vocabulary"]),
         tests("InferenceTests", ["Inference", "ModelWriting", "Models", "Tensors", "Memory", "Vocabulary",
             "CAllocationCount"]),
@@ -123,6 +124,9 @@ let package = Package(
         .target(name: "CMachineLoops", path: "Tests/Support/CMachineLoops", cSettings: kernelSettings),
         .executableTarget(name: "shardline-bench", dependencies: ["CMachineLoops", "Inference", "ModelWriting", "Models",
             "Tensors", "Memory", "Vocabulary", argumentParser], path: "Tests/Benchmarks", swiftSettings: strict),
+        // Measures the transport against bare sockets; built and run by tools/bench-wire.
+        .executableTarget(name: "shardline-bench-wire", dependencies: ["Transport", "Wire", "Memory", "Telemetry",
+            "Vocabulary", "CPlatform", argumentParser, logging], path: "Tests/BenchmarksWire", swiftSettings: strict),
         // Feeds mutated files, frames and configurations to every parser; built with a sanitizer by tools/fuzz.
         .executableTarget(name: "shardline-fuzz", dependencies: ["Inference", "Models", "Tensors", "Wire", "Memory",
             "Vocabulary"],

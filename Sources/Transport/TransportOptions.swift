@@ -31,5 +31,11 @@ public struct TransportOptions: Sendable {
     /// Where others reach this process; nil tells them the host it listens on.
     public var advertisedHost: String?
 
+    package typealias Resolve = @Sendable (_ host: String, _ port: Int) throws(TransportError) -> [SocketAddress]
+    /// Asks for the addresses of a name; may block.
+    package var resolve: Resolve = { host, port throws(TransportError) in
+        try SocketAddress.resolve(host: host, port: port)
+    }
+
     public init() {}
 }

@@ -4,7 +4,7 @@ import Vocabulary
 import Wire
 
 /// Bytes that no proper peer sends. Each is dropped, and a proper peer beside it notices nothing.
-@Suite("Hostile bytes", .timeLimit(.minutes(2)))
+@Suite("Hostile bytes", .inBothModes, .timeLimit(.minutes(4)))
 struct HostileTests {
     private func withVictim(
         _ change: (inout TransportOptions) -> Void = { _ in },
@@ -63,7 +63,8 @@ struct HostileTests {
             var body = try Self.helloFrame()
             body[FrameHeader.byteCount + 2] ^= 1
             frames.append(body)
-            frames.append(try Self.helloFrame(Self.removeChecksum))
+            // Encryption finds changed bytes by itself.
+            if TestMode.current == .plain { frames.append(try Self.helloFrame(Self.removeChecksum)) }
             frames.append(RawLane.frame(.ping, incarnation: 77))
             frames.append(RawLane.frame(.call, control: [1], incarnation: 77, method: 1, call: 1, object: 7))
             frames.append(RawLane.frame(.hello, control: [0xFF, 0xFF, 0xFF], incarnation: 77))
@@ -156,6 +157,7 @@ struct HostileTests {
         try await withVictim({
             $0.halfOpenCountMax = 8
             $0.handshakeTimeout = .seconds(5)
+            $0.halfOpenCountMaxPerAddress = 8
         }) { _, port in
             var lanes: [RawLane] = []
             for _ in 0..<20 { lanes.append(try RawLane(port: port)) }
@@ -196,7 +198,6 @@ struct HostileTests {
                 ("checksum", checksum, 0),
                 ("magic", magic, 0),
                 ("version", try Self.call { $0.version = 9 }, 0),
-                ("noChecksum", try Self.call(Self.removeChecksum), 0),
                 ("length", try Self.call { $0.bulkByteCount = 1 << 30 }, 0),
                 ("control", try Self.call { $0.controlByteCount = (4 << 20) + 1 }, 0),
                 ("bomb", try Self.call { Self.claimCompression(&$0, to: 1 << 30) }, 0),
@@ -207,7 +208,9 @@ struct HostileTests {
                 ("badOneWay", RawLane.frame(.oneWay, control: [1], incarnation: 77, method: 4, object: 7), 1),
                 ("badGoodbye", RawLane.frame(.goodbye, control: [0xFF], incarnation: 77), 0),
             ]
-            for (index, hostile) in cases.enumerated() {
+            // Encryption finds changed bytes by itself.
+            let noChecksum = TestMode.current == .plain ? [("noChecksum", try Self.call(Self.removeChecksum), 0)] : []
+            for (index, hostile) in (cases + noChecksum).enumerated() {
                 let raw = try await RawPeer(hostile.name, port: port)
                 try await raw.lanes[hostile.lane].write(hostile.bytes)
                 for lane in raw.lanes { #expect(try await lane.isEnded(within: 10), "\(hostile.name)") }

@@ -6,7 +6,7 @@ import Transport
 import Vocabulary
 import Wire
 
-@Suite("Losing peers", .timeLimit(.minutes(2)))
+@Suite("Losing peers", .inBothModes, .timeLimit(.minutes(4)))
 struct LossTests {
     @Test(arguments: Lane.allCases)
     func losingAnyLaneFailsAllWaitingCallsAtOnce(_ lane: Lane) async throws {

@@ -73,7 +73,7 @@ import Wire
     @Test(
         arguments: [
             (4, [0], .unsupportedVersion), (4, [2], .unsupportedVersion), (4, [255], .unsupportedVersion),
-            (5, [0], .malformedHeader), (5, [12], .malformedHeader), (5, [255], .malformedHeader),
+            (5, [0], .malformedHeader), (5, [14], .malformedHeader), (5, [255], .malformedHeader),
             (6, [4, 0], .malformedHeader), (6, [0, 0x80], .malformedHeader),
             (8, [0, 0], .malformedHeader),
             (10, [1, 0], .malformedHeader), (10, [0, 1], .malformedHeader),

@@ -17,7 +17,8 @@ extension ClusterActorSystem {
         options: TransportOptions = TransportOptions(), loop: EventLoop
     ) async throws -> Enrolled {
         let deadline = EventLoop.now + options.connectTimeout
-        let addresses = try await NameLookup(loop: loop).addresses(host: host, port: port, deadline: deadline)
+        let addresses = try await NameLookup(loop: loop, options: options).addresses(
+            host: host, port: port, deadline: deadline)
         let task = Task(executorPreference: loop) {
             try await enrol(at: addresses, authority, request, options, loop)
         }

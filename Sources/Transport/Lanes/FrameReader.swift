@@ -3,7 +3,8 @@ import Memory
 import Wire
 
 /// Cuts the bytes of a connection into frames. Header and control part lie in one buffer that is used again and again;
-/// bulk goes from the socket to the buffer it stays in.
+/// bulk goes from the socket to the buffer it stays in. A frame like the one before it is read in one go, bulk
+/// included.
 ///
 /// Not thread-safe: for the loop's thread.
 final class FrameReader {
@@ -26,22 +27,39 @@ final class FrameReader {
         var bulkRest: Int { header.bulkByteCount - bulkFilled }
     }
 
+    /// The lengths of the frame that is likely to come next, and where its bulk would land.
+    private struct Guess {
+        let controlByteCount: Int
+        let bulkByteCount: Int
+        let buffer: AlignedBuffer
+
+        var headByteCount: Int { FrameHeader.byteCount + controlByteCount }
+    }
+
     private let pool: BufferPool
+    private var landing: LandingBuffers
     private var staging: UnsafeMutableRawPointer
     private var capacity: Int
     /// Staged bytes that are not used up: `start ..< end`.
     private var start = 0
     private var end = 0
     private var body: Body?
+    /// The next read asks for a whole frame of these lengths.
+    private var guess: Guess?
+    /// So many bytes of the bulk of the frame at `start` lie in the guess's buffer already.
+    private var guessedBulkFilled = 0
     /// The last frame had bulk: read the next header alone, so that its bulk need not be moved.
     private var expectsBulk = false
 
     private static let stagingByteCount = 16 << 10
     /// Of one read; a chunk that the checksum finds in the processor's cache.
-    private static let bulkReadByteCountMax = 1 << 20
+    private static let bulkReadByteCountMax = 256 << 10
+    /// A wrong guess costs a copy of this much.
+    private static let guessedBulkByteCountMax = 64 << 10
 
     init(pool: BufferPool) {
         self.pool = pool
+        landing = LandingBuffers(pool: pool)
         capacity = Self.stagingByteCount
         staging = .allocate(byteCount: capacity, alignment: 64)
     }
@@ -64,12 +82,7 @@ final class FrameReader {
 
     /// Sets where the next bytes go; returns in how many parts.
     private func prepare(_ parts: UnsafeMutableBufferPointer<iovec>) -> Int {
-        guard let body else {
-            compact()
-            let count = expectsBulk ? FrameHeader.byteCount - end : capacity - end
-            parts[0] = iovec(iov_base: staging + end, iov_len: count)
-            return 1
-        }
+        guard let body else { return prepareForHeader(parts) }
         guard let bulk = body.bulk, body.bulkRest > 0 else {
             parts[0] = iovec(iov_base: staging + end, iov_len: capacity - end)
             return 1
@@ -91,8 +104,25 @@ final class FrameReader {
         return partCount
     }
 
+    private func prepareForHeader(_ parts: UnsafeMutableBufferPointer<iovec>) -> Int {
+        compact()
+        guard let guess, end == 0 else {
+            guess = nil
+            let count = expectsBulk ? FrameHeader.byteCount - end : capacity - end
+            parts[0] = iovec(iov_base: staging + end, iov_len: count)
+            return 1
+        }
+        // If the guess is wrong, all of it must find room here.
+        makeRoom(guess.headByteCount + guess.bulkByteCount + FrameHeader.byteCount)
+        parts[0] = iovec(iov_base: staging, iov_len: guess.headByteCount)
+        parts[1] = iovec(iov_base: guess.buffer.base, iov_len: guess.bulkByteCount)
+        parts[2] = iovec(iov_base: staging + guess.headByteCount, iov_len: FrameHeader.byteCount)
+        return 3
+    }
+
     /// Books `count` bytes that were read as `prepare` asked for them.
     private func book(_ count: Int) {
+        if body == nil, guess != nil, end == 0 { return bookGuessed(count) }
         guard var body, body.bulk != nil, body.bulkRest > 0 else {
             end += count
             return
@@ -107,6 +137,29 @@ final class FrameReader {
             end += count - controlCount - bulkCount
         }
         self.body = body
+    }
+
+    private func bookGuessed(_ count: Int) {
+        guard let guess, count > guess.headByteCount else {
+            // Nothing of it can be bulk that was guessed right.
+            guess = nil
+            end = count
+            return
+        }
+        let bulkCount = min(count - guess.headByteCount, guess.bulkByteCount)
+        let tailCount = count - guess.headByteCount - bulkCount
+        let lengths = FrameHeader.lengths(at: UnsafeRawPointer(staging))
+        if lengths.controlByteCount == guess.controlByteCount, lengths.bulkByteCount == guess.bulkByteCount {
+            guessedBulkFilled = bulkCount
+            end = guess.headByteCount + tailCount
+        } else {
+            // The bytes in their order, as if they had been read to here.
+            let bulkStart = staging + guess.headByteCount
+            (bulkStart + bulkCount).copyMemory(from: bulkStart, byteCount: tailCount)
+            bulkStart.copyMemory(from: guess.buffer.base, byteCount: bulkCount)
+            self.guess = nil
+            end = count
+        }
     }
 
     private func fillBulk(_ body: inout Body, _ count: Int) {
@@ -140,7 +193,7 @@ final class FrameReader {
         guard isComplete else { return nil }
         let frame = try finish(body)
         start += FrameHeader.byteCount + body.header.controlByteCount
-        expectsBulk = body.bulk != nil
+        try expect(another: body)
         return frame
     }
 
@@ -150,6 +203,11 @@ final class FrameReader {
         guard end >= controlEnd else { return false }
         checkControl(&body)
         guard let bulk = body.bulk, body.bulkRest > 0 else { return true }
+        if guessedBulkFilled > 0 {
+            fillBulk(&body, guessedBulkFilled)
+            guessedBulkFilled = 0
+            return body.bulkRest == 0
+        }
         // Only the first bytes of the bulk of a frame that nobody expected to have any.
         let count = min(body.bulkRest, end - controlEnd)
         (bulk.base + body.bulkFilled).copyMemory(from: staging + controlEnd, byteCount: count)
@@ -172,8 +230,20 @@ final class FrameReader {
     /// Where the bulk part goes.
     private func land(_ header: FrameHeader) throws(MemoryError) -> BufferSlice? {
         guard header.bulkByteCount > 0 else { return nil }
+        if guessedBulkFilled > 0, let guess {
+            return BufferSlice(buffer: guess.buffer, offset: 0, byteCount: header.bulkByteCount)
+        }
         return BufferSlice(
-            buffer: try pool.take(byteCount: header.bulkByteCount), offset: 0, byteCount: header.bulkByteCount)
+            buffer: try landing.take(byteCount: header.bulkByteCount), offset: 0, byteCount: header.bulkByteCount)
+    }
+
+    private func expect(another body: Body) throws(MemoryError) {
+        expectsBulk = body.bulk != nil
+        guess = nil
+        guard expectsBulk, body.header.bulkByteCount <= Self.guessedBulkByteCountMax else { return }
+        guess = Guess(
+            controlByteCount: body.header.controlByteCount, bulkByteCount: body.header.bulkByteCount,
+            buffer: try landing.take(byteCount: body.header.bulkByteCount))
     }
 
     private func finish(_ body: Body) throws -> Frame {

@@ -79,29 +79,43 @@ final class OutboundQueue: Sendable {
 
     /// Queues the frame, or parks it while there is no room; `whenQueued` is called for a parked frame alone.
     func place(_ frame: OutboundFrame, ticket: UInt64, whenQueued: WhenQueued? = nil) -> Placing {
-        let placing = state.withLock { state -> Placing in
-            if let closed = state.closed { return .closed(closed) }
+        let (placing, work) = state.withLock { state -> (Placing, Work) in
+            if let closed = state.closed { return (.closed(closed), .rest) }
             guard state.bytes.byteCount < byteCountMax, state.parked.isEmpty else {
                 state.parked.append(Parked(frame: frame, ticket: ticket, whenQueued: whenQueued))
-                return .parked
+                return (.parked, .rest)
             }
             state.bytes.append(frame)
-            return .queued
+            return (.queued, begin(&state))
         }
-        if case .queued = placing { flush() }
+        perform(work)
         return placing
+    }
+
+    /// Queues the frame if there is room for it now.
+    func placeAtOnce(_ frame: OutboundFrame) throws(TransportError) -> Bool {
+        let (isQueued, closed, work) = state.withLock { state -> (Bool, TransportError?, Work) in
+            if let closed = state.closed { return (false, closed, .rest) }
+            guard state.bytes.byteCount < byteCountMax, state.parked.isEmpty else { return (false, nil, .rest) }
+            state.bytes.append(frame)
+            return (true, nil, begin(&state))
+        }
+        if let closed { throw closed }
+        perform(work)
+        return isQueued
     }
 
     /// Queues a small frame beyond the limit. False when the lane is closed.
     @discardableResult
     func placeUrgently(_ frame: OutboundFrame) -> Bool {
-        let isQueued = state.withLock { state in
-            guard state.closed == nil else { return false }
+        let work = state.withLock { state -> Work? in
+            guard state.closed == nil else { return nil }
             state.bytes.append(frame)
-            return true
+            return begin(&state)
         }
-        if isQueued { flush() }
-        return isQueued
+        guard let work else { return false }
+        perform(work)
+        return true
     }
 
     /// Takes a parked frame back; false when it is not parked any more.
@@ -160,34 +174,46 @@ final class OutboundQueue: Sendable {
         }
     }
 
-    private enum Next: Sendable {
+    /// What the thread that asked has to do now.
+    private enum Work: Sendable {
         case write(partCount: Int, byteCount: Int)
-        case rest
         case finish
+        case rest
     }
 
-    private func flush() {
-        let isMine = state.withLock { state in
-            guard !state.isWriting, !state.isBlocked, !state.isDead else { return false }
-            state.isWriting = true
-            return true
+    private func flush() { perform(state.withLock { begin(&$0) }) }
+
+    /// Makes the caller the one who writes, if there is something to write and nobody does.
+    private func begin(_ state: inout State) -> Work {
+        guard !state.isWriting, !state.isBlocked, !state.isDead else { return .rest }
+        state.isWriting = true
+        return next(&state, budget: Self.writeByteCountMax)
+    }
+
+    private func next(_ state: inout State, budget: Int) -> Work {
+        if state.isDead { state.bytes.removeAll() }
+        guard state.bytes.byteCount > 0 else {
+            state.isWriting = false
+            return state.isFinishing ? .finish : .rest
         }
-        guard isMine else { return }
+        let (partCount, byteCount) = state.bytes.gather(into: parts.parts, byteCountMax: budget)
+        return .write(partCount: partCount, byteCount: byteCount)
+    }
+
+    private func perform(_ work: Work) {
+        var work = work
         var budget = Self.writeByteCountMax
         while true {
-            switch next(budget: budget) {
+            switch work {
             case .rest: return
-            case .finish:
-                stream.finishWriting()
-                return
+            case .finish: return stream.finishWriting()
             case .write(let partCount, let byteCount):
-                let progress = stream.write(from: UnsafeBufferPointer(rebasing: parts.parts[..<partCount]))
-                switch progress {
+                switch stream.write(from: UnsafeBufferPointer(rebasing: parts.parts[..<partCount])) {
                 case .bytes(let count):
-                    wrote(count)
                     budget -= count
-                    if count < byteCount || budget <= 0 || stream.hasUnsentBytes { return block() }
-                case .blocked: return block()
+                    let isBlocked = count < byteCount || budget <= 0 || stream.hasUnsentBytes
+                    work = wrote(count, isBlocked: isBlocked, budget: budget)
+                case .blocked: work = wrote(0, isBlocked: true, budget: budget)
                 case .ended: return fail("the connection has ended")
                 case .failed(let reason): return fail(reason)
                 }
@@ -195,40 +221,39 @@ final class OutboundQueue: Sendable {
         }
     }
 
-    private func next(budget: Int) -> Next {
-        state.withLock { state in
-            if state.isDead { state.bytes.removeAll() }
-            guard state.bytes.byteCount > 0 else {
-                state.isWriting = false
-                return state.isFinishing ? .finish : .rest
-            }
-            let (partCount, byteCount) = state.bytes.gather(into: parts.parts, byteCountMax: budget)
-            return .write(partCount: partCount, byteCount: byteCount)
-        }
-    }
-
-    private func wrote(_ count: Int) {
-        let admitted = state.withLock { state -> [Parked] in
+    private func wrote(_ count: Int, isBlocked: Bool, budget: Int) -> Work {
+        let (work, admitted) = state.withLock { state -> (Work, [Parked]) in
             state.bytes.remove(count)
-            guard !state.parked.isEmpty, state.closed == nil else { return [] }
-            var admittedCount = 0
-            while admittedCount < state.parked.count, state.bytes.byteCount < byteCountMax {
-                state.bytes.append(state.parked[admittedCount].frame)
-                admittedCount += 1
+            let admitted = admit(&state)
+            if isBlocked {
+                block(&state)
+                return (.rest, admitted)
             }
-            defer { state.parked.removeFirst(admittedCount) }
-            return Array(state.parked.prefix(admittedCount))
+            return (next(&state, budget: budget), admitted)
         }
         for parked in admitted { parked.whenQueued?(.success(())) }
+        return work
     }
 
-    private func block() {
-        state.withLock { state in
-            state.isWriting = false
-            guard !state.isDead, state.bytes.byteCount > 0 || state.isFinishing || stream.hasUnsentBytes else { return }
-            state.isBlocked = true
-            watch.withLock { $0 }?.change(adding: .writable)
+    /// Queues what waited for room.
+    private func admit(_ state: inout State) -> [Parked] {
+        guard !state.parked.isEmpty, state.closed == nil else { return [] }
+        var admittedCount = 0
+        while admittedCount < state.parked.count, state.bytes.byteCount < byteCountMax {
+            state.bytes.append(state.parked[admittedCount].frame)
+            admittedCount += 1
         }
+        defer { state.parked.removeFirst(admittedCount) }
+        return Array(state.parked.prefix(admittedCount))
+    }
+
+    /// The loop goes on when the socket takes more.
+    private func block(_ state: inout State) {
+        state.isWriting = false
+        if state.isDead { state.bytes.removeAll() }
+        guard state.bytes.byteCount > 0 || state.isFinishing || stream.hasUnsentBytes else { return }
+        state.isBlocked = true
+        watch.withLock { $0 }?.change(adding: .writable)
     }
 
     private func fail(_ reason: String) {

@@ -54,10 +54,9 @@ struct HalfOpenConnections {
         entries.removeAll { $0.connection === connection }
     }
 
-    /// Closes all that wait for a greeting, and forgets them.
-    mutating func close(_ error: TransportError) {
-        let greeters = entries.compactMap(\.greeter)
-        entries.removeAll { $0.greeter != nil }
-        for greeter in greeters { greeter.close(error) }
+    /// Forgets all that wait for a greeting, and returns them.
+    mutating func takeGreeters() -> [Greeter] {
+        defer { entries.removeAll { $0.greeter != nil } }
+        return entries.compactMap(\.greeter)
     }
 }

@@ -59,6 +59,8 @@ final class Peer: LaneDelegate, @unchecked Sendable {
 
     /// Queues a frame; suspends while the lane is full.
     func send(_ frame: OutboundFrame, on lane: LaneConnection, deadline: Instant? = nil) async throws {
+        // Mostly there is room, and nothing to wait for.
+        if try lane.outbound.placeAtOnce(frame) { return }
         try await lane.outbound.enqueue(frame, deadline: deadline, loop: loop, peer: identity.node)
     }
 

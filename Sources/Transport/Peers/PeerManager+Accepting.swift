@@ -12,8 +12,8 @@ extension PeerManager {
         switch halfOpen.admission(from: address.origin, at: now) {
         case .admitted: break
         case .insteadOf(let slow):
-            slow.end(LaneEnd(kind: .violation, reason: "no complete hello before others came"))
             halfOpen.remove(slow)
+            slow.close(TransportError(.notAdmitted, "no complete hello before others came"))
         case .refused:
             return logger.debug("too many connections without a hello: one more of \(address) is closed")
         }
@@ -87,7 +87,8 @@ extension PeerManager {
         guard options.security != nil else { return nil }
         guard let certified = connection.authentication.identity else { return "no certificate was shown" }
         guard certified.name == hello.node, certified.role.rawValue == hello.role else {
-            return "the certificate is that of \(certified), the hello is that of \(hello.role) '\(hello.node)': nobody "
+            return
+                "the certificate is that of \(certified), the hello is that of \(hello.role) '\(hello.node)': nobody "
                 + "speaks for another"
         }
         return revocation(of: connection)

@@ -12,7 +12,8 @@ extension PeerManager {
         if let expecting, let peer = peer(expecting) { return peer.identity }
         try requireOwnCertificate(isCurrent: true)
         let deadline = EventLoop.now + options.connectTimeout
-        let addresses = try await NameLookup(loop: loop).addresses(host: host, port: port, deadline: deadline)
+        let addresses = try await NameLookup(loop: loop, options: options).addresses(
+            host: host, port: port, deadline: deadline)
         for address in addresses { try Socket.requireAllowed(address, options) }
         let task = Task(executorPreference: loop) {
             try await self.connectOnLoop(addresses, expecting: expecting, deadline: deadline)

@@ -17,7 +17,8 @@ extension PeerManager: TransportSecurity.Observer {
         guard certified.name == identity.node, certified.role.rawValue == identity.role.rawValue else {
             throw TransportError(
                 .untrusted,
-                "this process is \(identity.role.rawValue) '\(identity.node)', but its certificate is that of \(certified)")
+                "this process is \(identity.role.rawValue) '\(identity.node)', but its certificate is that of \(certified)"
+            )
         }
         let now = UTCTime.now
         guard isCurrent, !certified.isValid(at: now) else { return }

@@ -207,7 +207,7 @@ final class PeerManager: @unchecked Sendable {
         for listener in listeners { listener.close() }
         listeners = []
         for attempt in attempts { attempt.abort(Self.shutDownError) }
-        halfOpen.close(Self.shutDownError)
+        for greeter in halfOpen.takeGreeters() { greeter.close(Self.shutDownError) }
         for set in sets.values { set.close(Self.shutDownError) }
         sets = [:]
         for node in leaving.keys.sorted() { finishLeaving(node) }

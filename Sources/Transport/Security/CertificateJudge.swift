@@ -54,7 +54,10 @@ final class CertificateJudge: @unchecked Sendable {
             // Whoever holds the token learnt the fingerprint from the coordinator; a node of the cluster must not pass
             // for it.
             guard identity.role == .coordinator else {
-                return (X509_V_ERR_CERT_REJECTED, "\(identity) answers, not the coordinator: certificates are only had there")
+                return (
+                    X509_V_ERR_CERT_REJECTED,
+                    "\(identity) answers, not the coordinator: certificates are only had there"
+                )
             }
             return nil
         }
@@ -81,7 +84,8 @@ final class CertificateJudge: @unchecked Sendable {
     /// Why no chain of good certificates leads to an authority.
     private func reason(_ chain: sl_tls_chain, _ identity: CertifiedIdentity?) -> String {
         let holder = identity.map { "\($0)" } ?? "the other end"
-        let isLeaf = chain.culprit_byte_count == chain.leaf_byte_count
+        let isLeaf =
+            chain.culprit_byte_count == chain.leaf_byte_count
             && memcmp(chain.culprit, chain.leaf, chain.leaf_byte_count) == 0
         switch chain.error {
         case X509_V_ERR_CERT_HAS_EXPIRED:
@@ -93,7 +97,8 @@ final class CertificateJudge: @unchecked Sendable {
             let beginning = identity.map { " until \(UTCTime.text($0.notBefore))" } ?? ""
             return "the certificate of \(holder) does not hold yet\(beginning): compare the clocks of both hosts"
         case X509_V_ERR_INVALID_PURPOSE:
-            return "the certificate of \(holder) is not for TLS \(accepts ? "clients" : "servers"): see its extended key "
+            return
+                "the certificate of \(holder) is not for TLS \(accepts ? "clients" : "servers"): see its extended key "
                 + "usage"
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
             X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
@@ -106,7 +111,8 @@ final class CertificateJudge: @unchecked Sendable {
             return "the certificate of \(holder) is signed by no authority that is trusted here: it belongs to another "
                 + "cluster; enrol it with a token of this one"
         default:
-            return "the certificate of \(holder) is refused: \(String(cString: X509_verify_cert_error_string(Int(chain.error))))"
+            return
+                "the certificate of \(holder) is refused: \(String(cString: X509_verify_cert_error_string(Int(chain.error))))"
         }
     }
 

@@ -56,7 +56,8 @@ final class EnrolmentConnection: LaneDelegate, @unchecked Sendable {
         self.dialing = nil
         if let failure { throw failure }
         let stream = try TLSStream(
-            socket: socket, context: try TLSContext(nil), judge: CertificateJudge(.enrolling(authority), nil))
+            socket: socket, context: try TLSContext(nil), judge: CertificateJudge(.enrolling(authority), nil),
+            recordsPerKey: .max)
         let connection = LaneConnection(
             socket: socket, stream: stream, loop: loop, pool: BufferPool(), options: options)
         self.connection = connection
@@ -103,7 +104,8 @@ final class EnrolmentConnection: LaneDelegate, @unchecked Sendable {
             try AuthorityFingerprint(certificateDER: last) == authority
         else {
             throw LaneEnd(
-                kind: .violation, reason: "the certificates it gives do not end with that of the authority \(authority)")
+                kind: .violation, reason: "the certificates it gives do not end with that of the authority \(authority)"
+            )
         }
         finish(.success(enrolled))
     }

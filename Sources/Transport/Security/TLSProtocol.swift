@@ -11,7 +11,9 @@ extension TLSProtocol {
         let bytes: UnsafeBufferPointer<UInt8>
 
         init(_ protocols: [TLSProtocol]) {
-            let list = protocols.flatMap { [UInt8(truncatingIfNeeded: $0.rawValue.utf8.count)] + Array($0.rawValue.utf8) }
+            let list = protocols.flatMap {
+                [UInt8(truncatingIfNeeded: $0.rawValue.utf8.count)] + Array($0.rawValue.utf8)
+            }
             let bytes = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: list.count)
             _ = bytes.initialize(from: list)
             self.bytes = UnsafeBufferPointer(bytes)

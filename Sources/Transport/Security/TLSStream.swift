@@ -43,6 +43,11 @@ final class TLSStream: ByteStream, @unchecked Sendable {
         var capacity = 0
         var start = 0
         var end = 0
+
+        mutating func exchange(_ tls: OpaquePointer) {
+            start = 0
+            sl_tls_exchange_output(tls, &bytes, &capacity, &end)
+        }
     }
 
     /// Received at once: several records a call of the system, and still in the processor's cache when decrypted.
@@ -55,9 +60,9 @@ final class TLSStream: ByteStream, @unchecked Sendable {
     /// OpenSSL would take four times this, and makes room for it as soon as it is announced.
     private static let clientHelloByteCountMax = 16 << 10
 
-    /// - Parameter recordsPerKey: written with one key. With AES-GCM 2^24.5 records are the limit for full safety.
+    /// - Parameter recordsPerKey: written with one key.
     init(
-        socket: Socket, context: TLSContext, judge: CertificateJudge, recordsPerKey: Int = 1 << 23
+        socket: Socket, context: TLSContext, judge: CertificateJudge, recordsPerKey: Int
     ) throws(TransportError) {
         self.socket = socket
         self.judge = judge
@@ -301,10 +306,7 @@ final class TLSStream: ByteStream, @unchecked Sendable {
                 if let failure = state.failure { return (false, failure) }
                 guard isWaiting(state) else { return (false, nil) }
                 state.isSending = true
-                if sending.start == sending.end {
-                    sending.start = 0
-                    sl_tls_exchange_output(tls, &sending.bytes, &sending.capacity, &sending.end)
-                }
+                if sending.start == sending.end { sending.exchange(tls) }
                 return (true, nil)
             }
             if let failure { return .failed(failure) }

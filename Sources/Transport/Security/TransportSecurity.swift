@@ -21,11 +21,19 @@ public final class TransportSecurity: Sendable {
 
     private let state: Mutex<State>
     let enrolment: (any EnrolmentHandler)?
+    private let recordsPerKey: Int
 
     /// - Parameter enrolment: the coordinator's; nil answers those who ask for a certificate that there are none here.
-    public init(credentials: Credentials, enrolment: (any EnrolmentHandler)? = nil) {
+    public convenience init(credentials: Credentials, enrolment: (any EnrolmentHandler)? = nil) {
+        // With AES-GCM 2^24.5 records are the limit for full safety.
+        self.init(credentials: credentials, enrolment: enrolment, recordsPerKey: 1 << 23)
+    }
+
+    /// - Parameter recordsPerKey: written on a connection before its key is changed.
+    package init(credentials: Credentials, enrolment: (any EnrolmentHandler)?, recordsPerKey: Int) {
         state = Mutex(State(credentials: credentials, context: Self.context(credentials)))
         self.enrolment = enrolment
+        self.recordsPerKey = recordsPerKey
     }
 
     public var credentials: Credentials { state.withLock { $0.credentials } }
@@ -58,6 +66,7 @@ public final class TransportSecurity: Sendable {
     func makeStream(_ socket: Socket, accepts: Bool) throws(TransportError) -> TLSStream {
         let (credentials, context) = state.withLock { ($0.credentials, $0.context) }
         return try TLSStream(
-            socket: socket, context: try context.get(), judge: CertificateJudge(accepts ? .accepting : .opening, credentials))
+            socket: socket, context: try context.get(),
+            judge: CertificateJudge(accepts ? .accepting : .opening, credentials), recordsPerKey: recordsPerKey)
     }
 }

@@ -4,10 +4,13 @@ import Vocabulary
 
 /// Asks for the addresses of a host without blocking the caller's thread, and not beyond a deadline.
 struct NameLookup: Sendable {
-    typealias Resolve = @Sendable (_ host: String, _ port: Int) throws(TransportError) -> [SocketAddress]
-
     let loop: EventLoop
-    var resolve: Resolve = { host, port throws(TransportError) in try SocketAddress.resolve(host: host, port: port) }
+    let resolve: TransportOptions.Resolve
+
+    init(loop: EventLoop, options: TransportOptions) {
+        self.loop = loop
+        resolve = options.resolve
+    }
 
     /// A name server that does not answer holds a thread for as long as the system waits for it.
     private static let threadCountMax = 16

@@ -10,6 +10,13 @@ final class Socket: Sendable {
 
     deinit { close(descriptor) }
 
+    /// A connected socket that came from elsewhere; made non-blocking.
+    init(adopting descriptor: Int32) {
+        self.descriptor = descriptor
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+        set(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+    }
+
     private static func open(_ address: SocketAddress) throws(TransportError) -> Socket {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let descriptor = socket(address.family, type, 0)

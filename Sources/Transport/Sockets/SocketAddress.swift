@@ -1,7 +1,7 @@
 import Glibc
 
 /// An IPv4 or IPv6 address with a port.
-struct SocketAddress: Sendable, CustomStringConvertible {
+package struct SocketAddress: Sendable, CustomStringConvertible {
     private var storage: sockaddr_storage
     private let length: socklen_t
 
@@ -48,7 +48,7 @@ struct SocketAddress: Sendable, CustomStringConvertible {
     /// Without a port: "127.0.0.1", "::1".
     var host: String { numeric.host }
 
-    var description: String {
+    package var description: String {
         let (host, port) = numeric
         return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
@@ -104,7 +104,7 @@ struct SocketAddress: Sendable, CustomStringConvertible {
 
 extension SocketAddress {
     /// The addresses of a host, in the system's order of preference. Blocks while a name server is asked.
-    static func resolve(
+    package static func resolve(
         host: String, port: Int, isPassive: Bool = false, isNumeric: Bool = false
     ) throws(TransportError) -> [SocketAddress] {
         guard (0...65_535).contains(port), isPassive || port > 0 else {
