@@ -115,7 +115,7 @@ let package = Package(
         tests("LoadTestTests", ["LoadTest", "OpenAIClient"]),
         tests("GatewayTests", ["Gateway", "Models", "Vocabulary", hummingbird, lifecycle, logging, nioCore,
             nioPosix]),
-        tests("ClusterTests", ["Cluster", "Identity", "Transport", "Wire", "Memory", "Vocabulary", logging]),
+        tests("ClusterTests", ["Cluster", "Identity", "Orchestration", "Transport", "Wire", "Vocabulary", logging]),
         tests("BenchmarksTests", ["shardline-bench", "ModelWriting", "Models", "Tensors", "Memory", "Vocabulary"]),
         .target(name: "CAllocationCount", path: "Tests/Support/CAllocationCount"),
         .target(name: "ModelWriting", dependencies: ["Models", "Tensors", "Memory"],

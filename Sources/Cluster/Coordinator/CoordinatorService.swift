@@ -15,8 +15,8 @@ public final class CoordinatorService: GenerationService {
     public let port: Int
 
     private let shell: CoordinatorShell
-    private let coordinator: Coordinator
-    private let admin: Admin
+    package let coordinator: Coordinator
+    package let admin: Admin
     private let system: ClusterActorSystem
     /// Watches what is revoked and renewed; nil in a cluster without certificates.
     private let watching: Task<Void, Never>?

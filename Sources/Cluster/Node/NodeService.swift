@@ -44,9 +44,10 @@ public final class NodeService: Sendable {
     private let settings: NodeSettings
     private let system: ClusterActorSystem
     private let shell: NodeShell
-    private let node: Node
+    package let node: Node
     private let identity: PeerIdentity
-    private let port: Int
+    /// Where other nodes reach it.
+    public let port: Int
     private let coordinatorLosses: AsyncStream<String>
     private let speed: (readBytesPerSecond: Double, multiplyAddsPerSecond: Double)
     private let logger: Logger
@@ -175,6 +176,9 @@ public final class NodeService: Sendable {
         await shell.handle(.registered(reply.stamp.term))
         logger.info("joined the cluster as '\(settings.node)', listening on \(settings.host):\(port)")
     }
+
+    /// A stage as those are that the node makes when it is told to.
+    package func makeStage() -> Stage { Stage(shell: shell, actorSystem: system) }
 
     private func leave() async {
         let address = ActorAddress(node: .coordinator, object: WellKnownObject.coordinator)

@@ -24,8 +24,8 @@ public final class CoordinatorSecurity: Sendable {
     /// Held while credentials are read, changed and replaced.
     private let changing = Mutex(())
 
-    /// Throws when there is no certificate to show, when it is not a coordinator's, or when another coordinator uses the
-    /// data directory.
+    /// Throws when there is no certificate to show, when it is not a coordinator's, or when another coordinator uses
+    /// the data directory.
     public init(_ source: Source, logger: Logger) throws(IdentityError) {
         self.source = source
         self.logger = logger

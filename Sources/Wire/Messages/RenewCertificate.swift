@@ -5,8 +5,12 @@ public import Memory
 public struct RenewCertificate: WireValue, Hashable {
     /// PKCS#10 in DER, signed with the key that the new certificate is to be for.
     public var certificateRequest: [UInt8]
+    public var stamp: FrameStamp
 
-    public init(certificateRequest: [UInt8]) { self.certificateRequest = certificateRequest }
+    public init(certificateRequest: [UInt8], stamp: FrameStamp = .none) {
+        self.certificateRequest = certificateRequest
+        self.stamp = stamp
+    }
 
     public init() { self.init(certificateRequest: []) }
 
@@ -29,6 +33,6 @@ public struct RenewCertificate: WireValue, Hashable {
         self.init(
             certificateRequest: try ByteStringCodec.decode(
                 message.certificate_request, max: MessageLimits.requestByteCountMax,
-                Field("RenewCertificate.certificateRequest")))
+                Field("RenewCertificate.certificateRequest")), stamp: stamp)
     }
 }

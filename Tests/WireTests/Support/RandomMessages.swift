@@ -161,7 +161,7 @@ extension RandomSource {
             Enrolled(
                 certificates: list(0...4) { $0.bytes(0...900) },
                 revokedSerials: list(0...5) { $0.serial() }),
-            RenewCertificate(certificateRequest: bytes(0...500)),
+            RenewCertificate(certificateRequest: bytes(0...500), stamp: stamp()),
             CertificatesRevoked(serials: list(0...5) { $0.serial() }, stamp: stamp()),
             Welcome(version: UInt8(int(1...255)), node: node(), incarnation: Incarnation(wide()), role: role()),
             RemoteFailure(code: RemoteFailure.Code.stale, message: text()),
