@@ -50,7 +50,8 @@ struct NodeSecurityOptions: ParsableArguments {
         }
     }
 
-    /// Nil when this node is to run in plain text, which is logged. Enrols when it must, which waits for the coordinator.
+    /// Nil when this node is to run in plain text, which is logged. Enrols when it must, and waits for the coordinator
+    /// then.
     func open(
         _ configured: ConfiguredNode?, name: String?, fallbackName: NodeID, coordinator: (host: String, port: Int),
         logger: Logger
@@ -59,8 +60,8 @@ struct NodeSecurityOptions: ParsableArguments {
         guard !insecure, !isInsecure else {
             logger.warning(
                 """
-                INSECURE: links are plain text and nobody is authenticated; everybody who reaches the ports may read and \
-                change everything
+                INSECURE: links are plain text and nobody is authenticated; everybody who reaches the ports may read \
+                and change everything
                 """)
             return nil
         }

@@ -54,8 +54,8 @@ struct CoordinatorSecurityOptions: ParsableArguments {
         guard !insecure, certificate != nil || !cluster.isInsecure else {
             logger.warning(
                 """
-                INSECURE: links are plain text and nobody is authenticated; everybody who reaches the ports may read and \
-                change everything
+                INSECURE: links are plain text and nobody is authenticated; everybody who reaches the ports may read \
+                and change everything
                 """)
             return nil
         }

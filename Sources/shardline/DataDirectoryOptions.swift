@@ -33,8 +33,8 @@ struct DataDirectoryOptions: ParsableArguments {
     static func seconds(_ text: String, flag: String, in range: ClosedRange<Int64>) throws -> Int64 {
         guard let seconds = TimeSpanText.seconds(text), range.contains(seconds) else {
             throw ValidationError(
-                "\(flag) must be \(TimeSpanText.text(range.lowerBound)) to \(TimeSpanText.text(range.upperBound)), as in "
-                    + "90s, 30m, 24h or 7d, not '\(text)'")
+                "\(flag) must be \(TimeSpanText.text(range.lowerBound)) to \(TimeSpanText.text(range.upperBound)), "
+                    + "as in 90s, 30m, 24h or 7d, not '\(text)'")
         }
         return seconds
     }

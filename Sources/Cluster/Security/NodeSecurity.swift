@@ -101,8 +101,8 @@ public final class NodeSecurity: Sendable {
         guard let name, name != identity.name else { return }
         throw IdentityError(
             .forbidden,
-            "\(place) holds the certificate of node '\(identity.name)', but --name says '\(name)': leave --name out, or "
-                + "give each node its own --data-directory and enrol it")
+            "\(place) holds the certificate of node '\(identity.name)', but --name says '\(name)': leave --name out, "
+                + "or give each node its own --data-directory and enrol it")
     }
 
     private static func trusts(
@@ -119,8 +119,8 @@ public final class NodeSecurity: Sendable {
         IdentityError(
             .expired,
             "the certificate of \(identity) ended at \(UnixTime.text(identity.notAfter)): make a join token on the "
-                + "coordinator's host (`shardline token create --node \(identity.name)`) and start the node with it once"
-        )
+                + "coordinator's host (`shardline token create --node \(identity.name)`) and start the node with "
+                + "it once")
     }
 
     // MARK: Enrolling

@@ -88,8 +88,8 @@ struct Registry: Codable, Hashable, Sendable {
         guard count <= Self.revokedCountMax else {
             throw IdentityError(
                 .storage,
-                "\(count) certificates would be revoked at once, more than \(Self.revokedCountMax): make a new authority "
-                    + "instead")
+                "\(count) certificates would be revoked at once, more than \(Self.revokedCountMax): make a new "
+                    + "authority instead")
         }
     }
 
