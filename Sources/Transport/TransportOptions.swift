@@ -12,7 +12,8 @@ public struct TransportOptions: Sendable {
     public var silenceMax = Instant.Span.seconds(5)
     /// From the beginning of `connect` to all lanes being up.
     public var connectTimeout = Instant.Span.seconds(5)
-    /// From the acceptance of a connection to its hello, TLS included, and from the first lane's hello to the last one's.
+    /// From the acceptance of a connection to its hello, TLS included, and from the first lane's hello to the last
+    /// one's.
     public var handshakeTimeout = Instant.Span.seconds(5)
     /// Of calls outside `withDeadline`.
     public var callDeadline = Instant.Span.seconds(30)

@@ -50,7 +50,7 @@ typedef struct sl_tls_connection sl_tls_connection;
 
 // MARK: Settings of many connections
 
-/// TLS 1.3 only, no tickets, no sessions, no early data; chains of at most 4 certificates and `chain_byte_count_max`
+/// TLS 1.3 only, no tickets, no sessions, no early data; chains of at most 5 certificates and `chain_byte_count_max`
 /// bytes. Null with a reason in `error`.
 SSL_CTX *sl_tls_context_create(long chain_byte_count_max, sl_tls_error *error);
 void sl_tls_context_destroy(SSL_CTX *context);

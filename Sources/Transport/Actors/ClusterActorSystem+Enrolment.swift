@@ -7,11 +7,12 @@ extension ClusterActorSystem {
     /// to a coordinator whose certificate is signed by the authority with this fingerprint. The secret leaves this
     /// process only once that is proved.
     ///
-    /// Throws `TransportError`: `refused`, `unreachable`, `timedOut`, `untrusted` (another authority, or somebody who is
-    /// no coordinator), `notAdmitted` (the token or the name is refused; the message says why), `protocolViolation`.
+    /// Throws `TransportError`: `refused`, `unreachable`, `timedOut`, `untrusted` (another authority, or somebody who
+    /// is no coordinator), `notAdmitted` (the token or the name is refused; the message says why),
+    /// `protocolViolation`.
     ///
-    /// - Returns: the certificates, whose last one is the authority's. Whether the first one is what was asked for is for
-    ///   the caller to check.
+    /// - Returns: the certificates, whose last one is the authority's. Whether the first one is what was asked for is
+    ///   for the caller to check.
     public static func enrol(
         host: String, port: Int, authority: AuthorityFingerprint, request: Enrol,
         options: TransportOptions = TransportOptions(), loop: EventLoop

@@ -20,8 +20,8 @@ protocol ByteStream: AnyObject, Sendable {
     var authentication: Authentication { get }
     /// Writing may begin: reading has done what comes before. On the loop.
     var isReady: Bool { get }
-    /// Whether the stream holds bytes, or its end, that the next `read` gives without a new sign from the socket. On the
-    /// loop.
+    /// Whether the stream holds bytes, or its end, that the next `read` gives without a new sign from the socket. On
+    /// the loop.
     var mayHaveMore: Bool { get }
     /// Bytes that `write` or `read` has taken or made wait in the stream for the socket; `flush` sends them.
     var hasUnsentBytes: Bool { get }

@@ -15,10 +15,11 @@ package final class FrameLink: LaneDelegate, @unchecked Sendable {
     private let onEnded: @Sendable (String) -> Void
 
     private init(
-        _ socket: Socket, loop: EventLoop, pool: BufferPool, onFrame: @escaping OnFrame,
-        onEnded: @escaping @Sendable (String) -> Void
+        _ socket: Socket, stream: (any ByteStream)? = nil, loop: EventLoop, pool: BufferPool,
+        onFrame: @escaping OnFrame, onEnded: @escaping @Sendable (String) -> Void
     ) {
-        connection = LaneConnection(socket: socket, loop: loop, pool: pool, options: TransportOptions())
+        connection = LaneConnection(
+            socket: socket, stream: stream, loop: loop, pool: pool, options: TransportOptions())
         connection.lane = .activations
         self.onFrame = onFrame
         self.onEnded = onEnded
@@ -39,12 +40,18 @@ package final class FrameLink: LaneDelegate, @unchecked Sendable {
     }
 
     /// Uses a socket that is connected, and owns it. On the loop.
+    ///
+    /// - Parameters:
+    ///   - security: nil for plain text.
+    ///   - accepts: this end is the server of the TLS handshake.
     package static func adopt(
-        _ descriptor: Int32, loop: EventLoop, pool: BufferPool, onFrame: @escaping OnFrame,
-        onEnded: @escaping @Sendable (String) -> Void
+        _ descriptor: Int32, security: TransportSecurity? = nil, accepts: Bool = false, loop: EventLoop,
+        pool: BufferPool, onFrame: @escaping OnFrame, onEnded: @escaping @Sendable (String) -> Void
     ) throws -> FrameLink {
+        let socket = Socket(adopting: descriptor)
         let link = FrameLink(
-            Socket(adopting: descriptor), loop: loop, pool: pool, onFrame: onFrame, onEnded: onEnded)
+            socket, stream: try security?.makeStream(socket, accepts: accepts), loop: loop, pool: pool,
+            onFrame: onFrame, onEnded: onEnded)
         try link.connection.open(delegate: link)
         return link
     }

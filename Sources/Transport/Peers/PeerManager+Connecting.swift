@@ -12,7 +12,7 @@ extension PeerManager {
         if let expecting, let peer = peer(expecting) { return peer.identity }
         try requireOwnCertificate(isCurrent: true)
         let deadline = EventLoop.now + options.connectTimeout
-        let addresses = try await NameLookup(loop: loop, options: options).addresses(
+        let addresses = try await lookup.addresses(
             host: host, port: port, deadline: deadline)
         for address in addresses { try Socket.requireAllowed(address, options) }
         let task = Task(executorPreference: loop) {

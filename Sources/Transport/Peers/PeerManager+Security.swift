@@ -17,7 +17,8 @@ extension PeerManager: TransportSecurity.Observer {
         guard certified.name == identity.node, certified.role.rawValue == identity.role.rawValue else {
             throw TransportError(
                 .untrusted,
-                "this process is \(identity.role.rawValue) '\(identity.node)', but its certificate is that of \(certified)"
+                "this process is \(identity.role.rawValue) '\(identity.node)', but its certificate is that of "
+                    + "\(certified)"
             )
         }
         let now = UTCTime.now
@@ -25,8 +26,8 @@ extension PeerManager: TransportSecurity.Observer {
         guard now > certified.notAfter else {
             throw TransportError(
                 .untrusted,
-                "the certificate of \(certified) does not hold until \(UTCTime.text(certified.notBefore)): is this host's "
-                    + "clock right?")
+                "the certificate of \(certified) does not hold until \(UTCTime.text(certified.notBefore)): is this "
+                    + "host's clock right?")
         }
         throw TransportError(.untrusted, CertificateJudge.expiry(of: certified))
     }

@@ -13,6 +13,7 @@ final class PeerManager: @unchecked Sendable {
     let options: TransportOptions
     let pool: BufferPool
     let logger: Logger
+    let lookup: NameLookup
     private let onEvent: @Sendable (PeerEvent) -> Void
     /// Hands calls and one-way messages to actors.
     private let dispatcher: Dispatcher
@@ -39,6 +40,7 @@ final class PeerManager: @unchecked Sendable {
         self.options = options
         self.pool = pool
         self.logger = logger
+        lookup = NameLookup(loop: loop, options: options)
         self.dispatcher = dispatcher
         self.onEvent = onEvent
         halfOpen = HalfOpenConnections(

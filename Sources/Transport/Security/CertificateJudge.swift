@@ -111,8 +111,8 @@ final class CertificateJudge: @unchecked Sendable {
             return "the certificate of \(holder) is signed by no authority that is trusted here: it belongs to another "
                 + "cluster; enrol it with a token of this one"
         default:
-            return
-                "the certificate of \(holder) is refused: \(String(cString: X509_verify_cert_error_string(Int(chain.error))))"
+            let error = String(cString: X509_verify_cert_error_string(Int(chain.error)))
+            return "the certificate of \(holder) is refused: \(error)"
         }
     }
 

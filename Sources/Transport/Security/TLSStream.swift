@@ -9,8 +9,8 @@ import Synchronization
 /// one thread encrypts while the loop decrypts. Ciphertext that the socket does not take stays here (`hasUnsentBytes`):
 /// what was encrypted once cannot be taken back.
 ///
-/// `@unchecked Sendable`: OpenSSL's object is used under the lock; `sending` by the thread that has set `isSending`; the
-/// rest of what varies on the loop's thread, except `scratch` and `recordCount`, which belong to the one that writes.
+/// `@unchecked Sendable`: OpenSSL's object is used under the lock; `sending` by the thread that has set `isSending`;
+/// `scratch` and `recordCount` by the one that writes; the rest of what varies on the loop's thread.
 final class TLSStream: ByteStream, @unchecked Sendable {
     private let socket: Socket
     private let tls: OpaquePointer
@@ -51,7 +51,7 @@ final class TLSStream: ByteStream, @unchecked Sendable {
     }
 
     /// Received at once: several records a call of the system, and still in the processor's cache when decrypted.
-    private static let inputByteCount = 128 << 10
+    private static let inputByteCount = 256 << 10
     /// Encrypted before it is sent, for the same reasons.
     private static let batchByteCountMax = 128 << 10
     /// Of one receive before the handshake is over, and of all of them.

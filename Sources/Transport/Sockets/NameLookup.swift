@@ -3,9 +3,10 @@ import Synchronization
 import Vocabulary
 
 /// Asks for the addresses of a host without blocking the caller's thread, and not beyond a deadline.
-struct NameLookup: Sendable {
-    let loop: EventLoop
-    let resolve: TransportOptions.Resolve
+final class NameLookup: Sendable {
+    private let loop: EventLoop
+    private let resolve: TransportOptions.Resolve
+    private let threadCount = Atomic<Int>(0)
 
     init(loop: EventLoop, options: TransportOptions) {
         self.loop = loop
@@ -14,7 +15,6 @@ struct NameLookup: Sendable {
 
     /// A name server that does not answer holds a thread for as long as the system waits for it.
     private static let threadCountMax = 16
-    private static let threadCount = Atomic<Int>(0)
 
     /// Throws `timedOut` when no name server has answered by `deadline`.
     func addresses(host: String, port: Int, deadline: Instant) async throws(TransportError) -> [SocketAddress] {
@@ -26,17 +26,17 @@ struct NameLookup: Sendable {
                 answer.give(
                     .failure(TransportError(.timedOut, "no name server has told the address of \(host) in time")))
             }
-            let count = Self.threadCount.wrappingAdd(1, ordering: .relaxed).newValue
+            let count = threadCount.wrappingAdd(1, ordering: .relaxed).newValue
             let isAsked =
                 count <= Self.threadCountMax
-                && BlockingWork {
+                && BlockingWork { [self] in
                     let result = Result { () throws(TransportError) in try resolve(host, port) }
-                    Self.threadCount.wrappingSubtract(1, ordering: .relaxed)
+                    threadCount.wrappingSubtract(1, ordering: .relaxed)
                     timer.cancel()
                     answer.give(result)
                 }.start()
             guard !isAsked else { return }
-            Self.threadCount.wrappingSubtract(1, ordering: .relaxed)
+            threadCount.wrappingSubtract(1, ordering: .relaxed)
             timer.cancel()
             answer.give(
                 .failure(

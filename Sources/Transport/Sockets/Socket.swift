@@ -29,8 +29,8 @@ final class Socket: Sendable {
         guard options.security != nil || options.allowsNonLoopback || address.isLoopback else {
             throw TransportError(
                 .nonLoopback,
-                "\(address) is not on this host, and connections are not encrypted: give this process certificates, use "
-                    + "a loopback address, or allow plain text over the network with --insecure")
+                "\(address) is not on this host, and connections are not encrypted: give this process certificates, "
+                    + "use a loopback address, or allow plain text over the network with --insecure")
         }
     }
 

@@ -209,12 +209,14 @@ struct RawPeer: Sendable {
     /// counts on: so they stay open until the tests end, or until they are hung up.
     private static let kept = Mutex<[RawLane]>([])
 
-    init(_ name: String, port: Int, incarnation: UInt64 = 77) async throws {
+    init(
+        _ name: String, port: Int, incarnation: UInt64 = 77, mode: TestMode = .current
+    ) async throws {
         node = try #require(NodeID(name))
         self.incarnation = incarnation
         var lanes: [RawLane] = []
         for lane in Lane.allCases {
-            let raw = try RawLane(port: port, node: name)
+            let raw = try RawLane(port: port, node: name, mode: mode)
             let hello = Hello(
                 programVersion: "raw", node: node, incarnation: Incarnation(incarnation), role: "node", lane: lane,
                 link: 5)

@@ -22,5 +22,20 @@ final class SilentListener: Sendable {
         try #require(result == 0)
     }
 
+    /// What the first one to come says at the beginning.
+    func firstBytes() async throws -> [UInt8] {
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        var connection: Int32 = -1
+        defer { if connection >= 0 { close(connection) } }
+        for _ in 0..<10_000 {
+            if connection < 0 { connection = accept(descriptor, nil, nil) }
+            let count = connection < 0 ? 0 : recv(connection, &bytes, bytes.count, Int32(MSG_DONTWAIT))
+            if count > 0 { return Array(bytes.prefix(count)) }
+            try await Task.sleep(for: .milliseconds(1))
+        }
+        return []
+    }
+
     deinit { close(descriptor) }
 }
