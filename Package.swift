@@ -128,8 +128,8 @@ let package = Package(
         .executableTarget(name: "shardline-bench-wire", dependencies: ["Transport", "Wire", "Memory", "Telemetry",
             "Vocabulary", "CPlatform", argumentParser, logging], path: "Tests/BenchmarksWire", swiftSettings: strict),
         // Feeds mutated files, frames and configurations to every parser; built with a sanitizer by tools/fuzz.
-        .executableTarget(name: "shardline-fuzz", dependencies: ["Inference", "Models", "Tensors", "Wire", "Memory",
-            "Vocabulary"],
+        .executableTarget(name: "shardline-fuzz", dependencies: ["Inference", "Models", "Tensors", "Wire", "Identity",
+            "Memory", "Vocabulary"],
             path: "Tests/Fuzz", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

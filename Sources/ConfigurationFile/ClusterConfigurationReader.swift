@@ -239,7 +239,6 @@ struct HostReader {
                 "\(host) is not a loopback address, and the API is plain HTTP open to everybody who reaches it; "
                     + "behind a proxy that speaks TLS, or on a network you trust, allow it with 'insecure: true' in "
                     + "gateway")
-            )
         }
         return host
     }

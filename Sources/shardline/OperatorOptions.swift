@@ -41,8 +41,8 @@ struct OperatorOptions: ParsableArguments {
             .storage,
             """
             no coordinator of yours listens at port \(coordinator.port) on this host, so say who you are: \
-            --credentials FILE (made by `shardline operator create` on the coordinator's host), --data-directory FOLDER there, or \
-            --insecure if the cluster runs so
+            --credentials FILE (made by `shardline operator create` on the coordinator's host), --data-directory \
+            FOLDER there, or --insecure if the cluster runs so
             """)
     }
 }

@@ -12,6 +12,7 @@ enum Main {
         ("gguf", GGUFFuzz.self),
         ("frames", FrameFuzz.self),
         ("cache", CacheFileFuzz.self),
+        ("identity", IdentityFuzz.self),
     ]
 
     static func main() {

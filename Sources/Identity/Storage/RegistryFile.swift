@@ -76,6 +76,10 @@ public struct RegistryFile: Sendable {
             throw IdentityError(
                 .storage, "\(what) is of version \(registry.version); this program knows \(Registry.version)")
         }
+        // A file with a checksum that fits was written on purpose, but numbers that overflow help nobody.
+        guard registry.nextNumber < 1 << 62,
+            registry.certificates.allSatisfy({ $0.serial.utf8.count <= 40 && Hexadecimal.bytes($0.serial) != nil })
+        else { throw damaged(what, "a number in it cannot be") }
         return registry
     }
 
