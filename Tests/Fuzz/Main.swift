@@ -13,6 +13,7 @@ enum Main {
         ("frames", FrameFuzz.self),
         ("handshake", HandshakeFuzz.self),
         ("cache", CacheFileFuzz.self),
+        ("identity", IdentityFuzz.self),
     ]
 
     static func main() {
