@@ -63,26 +63,27 @@ let package = Package(
     ],
     targets: [
         // Row 7
-        program("shardline", ["Cluster", "Gateway", "ConfigurationFile", "OpenAIClient", "Orchestration", "Models", "Telemetry",
-            "Tensors", "Transport", "Vocabulary", argumentParser, logging, lifecycle]),
-        program("shardline-node", ["Cluster", "ConfigurationFile", "Memory", "Telemetry", "Tensors", "Transport", "Vocabulary",
-            argumentParser, logging]),
+        program("shardline", ["Cluster", "Gateway", "ConfigurationFile", "Identity", "OpenAIClient", "Orchestration",
+            "Models", "Telemetry", "Tensors", "Transport", "Vocabulary", argumentParser, logging, lifecycle]),
+        program("shardline-node", ["Cluster", "ConfigurationFile", "Identity", "Memory", "Telemetry", "Tensors", "Transport",
+            "Vocabulary", argumentParser, logging]),
         program("shardline-load", ["LoadTest", "OpenAIClient", "ConfigurationFile", "Telemetry", argumentParser]),
         // Row 6
         room("Gateway", ["Models", "Vocabulary", hummingbird, lifecycle, logging, nioCore]),
         // Row 5
-        room("Cluster", ["Orchestration", "Inference", "Models", "Transport", "Tensors", "Wire", "ConfigurationFile",
-            "Memory", "Telemetry", "Vocabulary", "CPlatform", logging]),
+        room("Cluster", ["Orchestration", "Inference", "Models", "Transport", "Tensors", "Wire", "Identity",
+            "ConfigurationFile", "Memory", "Telemetry", "Vocabulary", "CPlatform", logging]),
         // Row 4
         room("Orchestration", ["Models", "Vocabulary", deque]),
         room("Inference", ["Models", "Tensors", "Memory", "Vocabulary"]),
         // Row 3
         room("Models", ["Tensors", "Memory", "Vocabulary", "CPlatform"]),
-        room("Transport", ["Wire", "Memory", "Telemetry", "Vocabulary", "CPlatform", logging]),
+        room("Transport", ["Wire", "Identity", "Memory", "Telemetry", "Vocabulary", "CPlatform", logging]),
         room("LoadTest", ["OpenAIClient", "Telemetry"]),
         // Row 2
         room("Tensors", ["CKernels", "Memory", "Vocabulary", "CPlatform"]),
         room("Wire", ["CProtocols", "CPlatform", "Memory", "Vocabulary"]),
+        room("Identity", ["CPlatform", "Vocabulary"]),
         room("ConfigurationFile", ["Vocabulary", yams]),
         room("OpenAIClient", ["Telemetry", nioCore, nioPosix, nioHTTP]),
         // Row 1
@@ -93,7 +94,7 @@ let package = Package(
         .target(name: "CKernels", cSettings: kernelSettings, linkerSettings: [.linkedLibrary("pthread")]),
         .target(name: "CProtocols", linkerSettings: [.linkedLibrary("protobuf-c")]),
         .target(name: "CPlatform", linkerSettings: [
-            .linkedLibrary("lz4"), .linkedLibrary("numa"), .linkedLibrary("crypto"),
+            .linkedLibrary("lz4"), .linkedLibrary("numa"), .linkedLibrary("ssl"), .linkedLibrary("crypto"),
         ]),
         // Tests: a folder a target.
         tests("ArchitectureTests", []),
@@ -102,8 +103,10 @@ let package = Package(
         tests("TelemetryTests", ["Telemetry", logging, metrics]),
         tests("ConfigurationFileTests", ["ConfigurationFile", "Vocabulary", yams]),
         tests("TensorsTests", ["Tensors", "CKernels", "Memory", "Vocabulary"], resources: [.copy("Fixtures")]),
+        tests("IdentityTests", ["Identity", "Vocabulary"]),
         tests("WireTests", ["Wire", "Memory", "Vocabulary"]),
-        tests("TransportTests", ["Transport", "Wire", "Memory", "Vocabulary", "CPlatform", logging]),
+        tests("TransportTests", ["Transport", "Wire", "Identity", "Memory", "Vocabulary", "CPlatform",
+            "CAllocationCount", logging]),
         tests("ModelsTests", ["Models", "Tensors", "Memory", "Vocabulary"]),
         tests("InferenceTests", ["Inference", "ModelWriting", "Models", "Tensors", "Memory", "Vocabulary",
             "CAllocationCount"]),
@@ -112,7 +115,7 @@ let package = Package(
         tests("LoadTestTests", ["LoadTest", "OpenAIClient"]),
         tests("GatewayTests", ["Gateway", "Models", "Vocabulary", hummingbird, lifecycle, logging, nioCore,
             nioPosix]),
-        tests("ClusterTests", ["Cluster", "Transport", "Wire"]),
+        tests("ClusterTests", ["Cluster", "Identity", "Orchestration", "Transport", "Wire", "Vocabulary", logging]),
         tests("BenchmarksTests", ["shardline-bench", "ModelWriting", "Models", "Tensors", "Memory", "Vocabulary"]),
         .target(name: "CAllocationCount", path: "Tests/Support/CAllocationCount"),
         .target(name: "ModelWriting", dependencies: ["Models", "Tensors", "Memory"],
@@ -121,9 +124,12 @@ let package = Package(
         .target(name: "CMachineLoops", path: "Tests/Support/CMachineLoops", cSettings: kernelSettings),
         .executableTarget(name: "shardline-bench", dependencies: ["CMachineLoops", "Inference", "ModelWriting", "Models",
             "Tensors", "Memory", "Vocabulary", argumentParser], path: "Tests/Benchmarks", swiftSettings: strict),
+        // Measures the transport against bare sockets; built and run by tools/bench-wire.
+        .executableTarget(name: "shardline-bench-wire", dependencies: ["Transport", "Wire", "Memory", "Telemetry",
+            "Vocabulary", "CPlatform", argumentParser, logging], path: "Tests/BenchmarksWire", swiftSettings: strict),
         // Feeds mutated files, frames and configurations to every parser; built with a sanitizer by tools/fuzz.
-        .executableTarget(name: "shardline-fuzz", dependencies: ["Inference", "Models", "Tensors", "Wire", "Memory",
-            "Vocabulary"],
+        .executableTarget(name: "shardline-fuzz", dependencies: ["Inference", "Models", "Tensors", "Wire", "Identity",
+            "Memory", "Vocabulary"],
             path: "Tests/Fuzz", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

@@ -142,6 +142,96 @@ void   shardline__v1__remote_failure__free_unpacked
   assert(message->base.descriptor == &shardline__v1__remote_failure__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   shardline__v1__enrol__init
+                     (Shardline__V1__Enrol         *message)
+{
+  static const Shardline__V1__Enrol init_value = SHARDLINE__V1__ENROL__INIT;
+  *message = init_value;
+}
+size_t shardline__v1__enrol__get_packed_size
+                     (const Shardline__V1__Enrol *message)
+{
+  assert(message->base.descriptor == &shardline__v1__enrol__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t shardline__v1__enrol__pack
+                     (const Shardline__V1__Enrol *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &shardline__v1__enrol__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t shardline__v1__enrol__pack_to_buffer
+                     (const Shardline__V1__Enrol *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &shardline__v1__enrol__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Shardline__V1__Enrol *
+       shardline__v1__enrol__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Shardline__V1__Enrol *)
+     protobuf_c_message_unpack (&shardline__v1__enrol__descriptor,
+                                allocator, len, data);
+}
+void   shardline__v1__enrol__free_unpacked
+                     (Shardline__V1__Enrol *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &shardline__v1__enrol__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   shardline__v1__enrolled__init
+                     (Shardline__V1__Enrolled         *message)
+{
+  static const Shardline__V1__Enrolled init_value = SHARDLINE__V1__ENROLLED__INIT;
+  *message = init_value;
+}
+size_t shardline__v1__enrolled__get_packed_size
+                     (const Shardline__V1__Enrolled *message)
+{
+  assert(message->base.descriptor == &shardline__v1__enrolled__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t shardline__v1__enrolled__pack
+                     (const Shardline__V1__Enrolled *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &shardline__v1__enrolled__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t shardline__v1__enrolled__pack_to_buffer
+                     (const Shardline__V1__Enrolled *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &shardline__v1__enrolled__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Shardline__V1__Enrolled *
+       shardline__v1__enrolled__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Shardline__V1__Enrolled *)
+     protobuf_c_message_unpack (&shardline__v1__enrolled__descriptor,
+                                allocator, len, data);
+}
+void   shardline__v1__enrolled__free_unpacked
+                     (Shardline__V1__Enrolled *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &shardline__v1__enrolled__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   shardline__v1__empty__init
                      (Shardline__V1__Empty         *message)
 {
@@ -468,6 +558,147 @@ const ProtobufCMessageDescriptor shardline__v1__remote_failure__descriptor =
   shardline__v1__remote_failure__field_indices_by_name,
   1,  shardline__v1__remote_failure__number_ranges,
   (ProtobufCMessageInit) shardline__v1__remote_failure__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor shardline__v1__enrol__field_descriptors[5] =
+{
+  {
+    "token_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Shardline__V1__Enrol, token_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "secret",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Shardline__V1__Enrol, secret),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "certificate_request",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Shardline__V1__Enrol, certificate_request),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "role",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Shardline__V1__Enrol, role),
+    &shardline__v1__role__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "node",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Shardline__V1__Enrol, node),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned shardline__v1__enrol__field_indices_by_name[] = {
+  2,   /* field[2] = certificate_request */
+  4,   /* field[4] = node */
+  3,   /* field[3] = role */
+  1,   /* field[1] = secret */
+  0,   /* field[0] = token_id */
+};
+static const ProtobufCIntRange shardline__v1__enrol__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor shardline__v1__enrol__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "shardline.v1.Enrol",
+  "Enrol",
+  "Shardline__V1__Enrol",
+  "shardline.v1",
+  sizeof(Shardline__V1__Enrol),
+  5,
+  shardline__v1__enrol__field_descriptors,
+  shardline__v1__enrol__field_indices_by_name,
+  1,  shardline__v1__enrol__number_ranges,
+  (ProtobufCMessageInit) shardline__v1__enrol__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor shardline__v1__enrolled__field_descriptors[2] =
+{
+  {
+    "certificates",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Shardline__V1__Enrolled, n_certificates),
+    offsetof(Shardline__V1__Enrolled, certificates),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "revoked_serials",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Shardline__V1__Enrolled, n_revoked_serials),
+    offsetof(Shardline__V1__Enrolled, revoked_serials),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned shardline__v1__enrolled__field_indices_by_name[] = {
+  0,   /* field[0] = certificates */
+  1,   /* field[1] = revoked_serials */
+};
+static const ProtobufCIntRange shardline__v1__enrolled__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor shardline__v1__enrolled__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "shardline.v1.Enrolled",
+  "Enrolled",
+  "Shardline__V1__Enrolled",
+  "shardline.v1",
+  sizeof(Shardline__V1__Enrolled),
+  2,
+  shardline__v1__enrolled__field_descriptors,
+  shardline__v1__enrolled__field_indices_by_name,
+  1,  shardline__v1__enrolled__number_ranges,
+  (ProtobufCMessageInit) shardline__v1__enrolled__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define shardline__v1__empty__field_descriptors NULL

@@ -20,6 +20,8 @@ public struct TransportError: Error, Hashable, Sendable, CustomStringConvertible
         case notAdmitted
         /// Another process answers than the one that was asked for.
         case wrongPeer
+        /// A certificate that is not to be trusted: the other end's, or our own.
+        case untrusted
         /// The other end broke the protocol.
         case protocolViolation
         /// There is no connection to the peer.

@@ -10,7 +10,7 @@ struct House {
         "Cluster": 5,
         "Orchestration": 4, "Inference": 4,
         "Models": 3, "Transport": 3, "LoadTest": 3,
-        "Tensors": 2, "Wire": 2, "ConfigurationFile": 2, "OpenAIClient": 2,
+        "Tensors": 2, "Wire": 2, "Identity": 2, "ConfigurationFile": 2, "OpenAIClient": 2,
         "Vocabulary": 1, "Memory": 1, "Telemetry": 1,
         "CKernels": 0, "CProtocols": 0, "CPlatform": 0,
     ]

@@ -3,7 +3,7 @@ import Testing
 import Transport
 import Wire
 
-@Suite("Bulk", .serialized, .timeLimit(.minutes(2)))
+@Suite("Bulk", .inBothModes, .serialized, .timeLimit(.minutes(4)))
 struct BulkTests {
     @Test(arguments: [0, 1, 63, 4096, 70_000, 1 << 20, 64 << 20])
     func arrivesIntactAndAligned(_ byteCount: Int) async throws {

@@ -5,7 +5,7 @@ import Transport
 import Vocabulary
 import Wire
 
-@Suite("Calls and one-way messages", .timeLimit(.minutes(2)))
+@Suite("Calls and one-way messages", .inBothModes, .timeLimit(.minutes(4)))
 struct CallTests {
     @Test func callsReturnWhatTheMethodReturns() async throws {
         try await withPair { a, b in

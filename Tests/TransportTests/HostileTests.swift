@@ -4,7 +4,7 @@ import Vocabulary
 import Wire
 
 /// Bytes that no proper peer sends. Each is dropped, and a proper peer beside it notices nothing.
-@Suite("Hostile bytes", .timeLimit(.minutes(2)))
+@Suite("Hostile bytes", .inBothModes, .timeLimit(.minutes(4)))
 struct HostileTests {
     private func withVictim(
         _ change: (inout TransportOptions) -> Void = { _ in },
@@ -63,7 +63,8 @@ struct HostileTests {
             var body = try Self.helloFrame()
             body[FrameHeader.byteCount + 2] ^= 1
             frames.append(body)
-            frames.append(try Self.helloFrame(Self.removeChecksum))
+            // Encryption finds changed bytes by itself.
+            if TestMode.current == .plain { frames.append(try Self.helloFrame(Self.removeChecksum)) }
             frames.append(RawLane.frame(.ping, incarnation: 77))
             frames.append(RawLane.frame(.call, control: [1], incarnation: 77, method: 1, call: 1, object: 7))
             frames.append(RawLane.frame(.hello, control: [0xFF, 0xFF, 0xFF], incarnation: 77))
@@ -155,12 +156,21 @@ struct HostileTests {
     @Test func tooManyHalfOpenConnections() async throws {
         try await withVictim({
             $0.halfOpenCountMax = 8
-            $0.handshakeTimeout = .seconds(5)
+            $0.halfOpenCountMaxPerAddress = 8
+            $0.handshakeTimeout = .seconds(60)
         }) { _, port in
-            var lanes: [RawLane] = []
-            for _ in 0..<20 { lanes.append(try RawLane(port: port)) }
-            for lane in lanes[8...] { #expect(try await lane.isEnded(within: 4)) }
-            for lane in lanes[..<8] { #expect(try await lane.isEnded(within: 20)) }
+            var open = try (0..<20).map { _ in try RawLane(port: port, tls: nil) }
+            try await eventually("no more than eight stay", seconds: 30) {
+                var rest: [RawLane] = []
+                for lane in open {
+                    if try await !lane.isEnded(within: 0.02) { rest.append(lane) }
+                }
+                open = rest
+                return open.count <= 8
+            }
+            #expect(open.count == 8)
+            for lane in open { lane.hangUp() }
+            try await Task.sleep(for: .milliseconds(1200))
             let proper = try await RawPeer("proper", port: port)
             proper.hangUp()
         }
@@ -196,7 +206,6 @@ struct HostileTests {
                 ("checksum", checksum, 0),
                 ("magic", magic, 0),
                 ("version", try Self.call { $0.version = 9 }, 0),
-                ("noChecksum", try Self.call(Self.removeChecksum), 0),
                 ("length", try Self.call { $0.bulkByteCount = 1 << 30 }, 0),
                 ("control", try Self.call { $0.controlByteCount = (4 << 20) + 1 }, 0),
                 ("bomb", try Self.call { Self.claimCompression(&$0, to: 1 << 30) }, 0),
@@ -207,7 +216,9 @@ struct HostileTests {
                 ("badOneWay", RawLane.frame(.oneWay, control: [1], incarnation: 77, method: 4, object: 7), 1),
                 ("badGoodbye", RawLane.frame(.goodbye, control: [0xFF], incarnation: 77), 0),
             ]
-            for (index, hostile) in cases.enumerated() {
+            // Encryption finds changed bytes by itself.
+            let noChecksum = TestMode.current == .plain ? [("noChecksum", try Self.call(Self.removeChecksum), 0)] : []
+            for (index, hostile) in (cases + noChecksum).enumerated() {
                 let raw = try await RawPeer(hostile.name, port: port)
                 try await raw.lanes[hostile.lane].write(hostile.bytes)
                 for lane in raw.lanes { #expect(try await lane.isEnded(within: 10), "\(hostile.name)") }
@@ -304,7 +315,10 @@ struct HostileTests {
             let raw = try await RawPeer("raw", port: port)
             let pings = Array((0..<1000).map { _ in RawLane.frame(.ping, incarnation: 77) }.joined())
             for _ in 0..<20 { try await raw.control.write(pings) }
-            #expect(try await raw.control.readFrame(keepsPings: true)?.header.kind == .pong)
+            var first = try await raw.control.readFrame(keepsPings: true)?.header.kind
+            // On a busy machine it may ask itself whether we live.
+            while first == .ping { first = try await raw.control.readFrame(keepsPings: true)?.header.kind }
+            #expect(first == .pong)
             raw.hangUp()
             try await eventually("the flood ends") { victim.lostReasons.count == 1 }
         }

@@ -54,6 +54,46 @@ import Wire
         expect(RemoteFailure.self, refuses: "RemoteFailure.message") { $0.text(2, String(repeating: "c", count: 2049)) }
     }
 
+    @Test func enrolment() throws {
+        func enrol(_ writer: inout ProtobufWriter, node: String = "n", role: UInt64 = 2, request: Int = 1) {
+            writer.bytes(3, [UInt8](repeating: 1, count: request))
+            writer.number(4, role)
+            writer.text(5, node)
+        }
+        expect(Enrol.self, refuses: "Enrol.node") { enrol(&$0, node: "") }
+        expect(Enrol.self, refuses: "Enrol.role") { enrol(&$0, role: 0) }
+        expect(Enrol.self, refuses: "Enrol.certificateRequest: 4097 bytes") { enrol(&$0, request: 4097) }
+        expect(Enrol.self, refuses: "Enrol.secret: 256 bytes") {
+            enrol(&$0)
+            $0.text(2, String(repeating: "s", count: 256))
+        }
+        expect(Enrolled.self, refuses: "Enrolled.certificates: 9 elements") {
+            for _ in 0..<9 { $0.bytes(1, [1]) }
+        }
+        expect(Enrolled.self, refuses: "Enrolled.certificates[1]: 8193 bytes") {
+            $0.bytes(1, [1])
+            $0.bytes(1, [UInt8](repeating: 1, count: 8193))
+        }
+        for serial in ["", "0", "0G", "AB", String(repeating: "00", count: 21)] {
+            expect(Enrolled.self, refuses: "Enrolled.revokedSerials[0]") { $0.text(2, serial) }
+        }
+        expect(Enrolled.self, refuses: "Enrolled.revokedSerials[]: 4097 elements") {
+            for _ in 0..<4097 { $0.text(2, "00") }
+        }
+        expect(RenewCertificate.self, refuses: "RenewCertificate.certificateRequest: 4097 bytes") {
+            $0.bytes(1, [UInt8](repeating: 1, count: 4097))
+        }
+        expect(CertificatesRevoked.self, refuses: "CertificatesRevoked.serials[1]") {
+            $0.text(1, "00")
+            $0.text(1, "0x")
+        }
+        // What is as large as it may be has room in its frame.
+        let largest = Enrolled(
+            certificates: Array(repeating: [UInt8](repeating: 0, count: 8192), count: 8),
+            revokedSerials: Array(repeating: String(repeating: "f", count: 40), count: 4096))
+        #expect(try largest.encodeControl().count <= FrameLimits.enrolledControlByteCountMax)
+    }
+
     @Test func membershipAndStages() {
         expect(RegisterRequest.self, refuses: "RegisterRequest.description: missing") { _ in }
         expect(RegisterRequest.self, refuses: "NodeDescription.node") { $0.message(1) { _ in } }

@@ -49,8 +49,8 @@ import Wire
         let given: [UInt16: String] = [
             1: "Coordinator.register", 2: "Coordinator.stagePrepared", 3: "Coordinator.stageFailed",
             4: "Coordinator.stepFinished", 5: "Coordinator.stepFailed", 6: "Coordinator.stageProgress",
-            7: "Coordinator.nodeLeaving", 16: "Node.prepare", 17: "Node.release", 32: "Stage.forward",
-            48: "Admin.topology",
+            7: "Coordinator.nodeLeaving", 8: "Coordinator.renewCertificate", 16: "Node.prepare", 17: "Node.release",
+            18: "Node.certificatesRevoked", 32: "Stage.forward", 48: "Admin.topology",
         ]
         for (number, name) in given { #expect(names[number] == name) }
     }
@@ -60,6 +60,8 @@ import Wire
         let text = try String(contentsOf: repository.appendingPathComponent("Protocols/wire.md"), encoding: .utf8)
         for number in [
             FrameLimits.controlByteCountMax, FrameLimits.bulkByteCountMax, FrameLimits.handshakeControlByteCountMax,
+            FrameLimits.enrolControlByteCountMax, FrameLimits.enrolledControlByteCountMax,
+            MessageLimits.requestByteCountMax, MessageLimits.certificateByteCountMax, MessageLimits.serialCountMax,
             MessageLimits.rowCountMax, MessageLimits.nameByteCountMax, MessageLimits.reasonByteCountMax,
         ] {
             #expect(text.contains("\(number)"), "wire.md does not name the limit \(number)")

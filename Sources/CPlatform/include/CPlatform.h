@@ -7,3 +7,5 @@
 #include "sl_numa.h"
 #include "sl_poll.h"
 #include "sl_thread.h"
+#include "sl_tls.h"
+#include "sl_x509.h"

@@ -18,6 +18,8 @@ PROTOBUF_C__BEGIN_DECLS
 typedef struct Shardline__V1__Hello Shardline__V1__Hello;
 typedef struct Shardline__V1__Welcome Shardline__V1__Welcome;
 typedef struct Shardline__V1__RemoteFailure Shardline__V1__RemoteFailure;
+typedef struct Shardline__V1__Enrol Shardline__V1__Enrol;
+typedef struct Shardline__V1__Enrolled Shardline__V1__Enrolled;
 typedef struct Shardline__V1__Empty Shardline__V1__Empty;
 
 
@@ -106,6 +108,51 @@ struct  Shardline__V1__RemoteFailure
     , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
+/*
+ * On an enrolment connection: asks for a certificate. See wire.md, "Enrolment".
+ */
+struct  Shardline__V1__Enrol
+{
+  ProtobufCMessage base;
+  /*
+   * Of the join token: which one, and what proves that one has it.
+   */
+  char *token_id;
+  char *secret;
+  /*
+   * PKCS#10 in DER, signed with the key that the certificate is to be for.
+   */
+  ProtobufCBinaryData certificate_request;
+  Shardline__V1__Role role;
+  char *node;
+};
+#define SHARDLINE__V1__ENROL__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&shardline__v1__enrol__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL}, SHARDLINE__V1__ROLE__ROLE_UNSPECIFIED, (char *)protobuf_c_empty_string }
+
+
+/*
+ * The answer that grants it.
+ */
+struct  Shardline__V1__Enrolled
+{
+  ProtobufCMessage base;
+  /*
+   * In DER: the new certificate first, the authority's last.
+   */
+  size_t n_certificates;
+  ProtobufCBinaryData *certificates;
+  /*
+   * Lowercase hexadecimal, two digits a byte.
+   */
+  size_t n_revoked_serials;
+  char **revoked_serials;
+};
+#define SHARDLINE__V1__ENROLLED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&shardline__v1__enrolled__descriptor) \
+    , 0,NULL, 0,NULL }
+
+
 struct  Shardline__V1__Empty
 {
   ProtobufCMessage base;
@@ -172,6 +219,44 @@ Shardline__V1__RemoteFailure *
 void   shardline__v1__remote_failure__free_unpacked
                      (Shardline__V1__RemoteFailure *message,
                       ProtobufCAllocator *allocator);
+/* Shardline__V1__Enrol methods */
+void   shardline__v1__enrol__init
+                     (Shardline__V1__Enrol         *message);
+size_t shardline__v1__enrol__get_packed_size
+                     (const Shardline__V1__Enrol   *message);
+size_t shardline__v1__enrol__pack
+                     (const Shardline__V1__Enrol   *message,
+                      uint8_t             *out);
+size_t shardline__v1__enrol__pack_to_buffer
+                     (const Shardline__V1__Enrol   *message,
+                      ProtobufCBuffer     *buffer);
+Shardline__V1__Enrol *
+       shardline__v1__enrol__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   shardline__v1__enrol__free_unpacked
+                     (Shardline__V1__Enrol *message,
+                      ProtobufCAllocator *allocator);
+/* Shardline__V1__Enrolled methods */
+void   shardline__v1__enrolled__init
+                     (Shardline__V1__Enrolled         *message);
+size_t shardline__v1__enrolled__get_packed_size
+                     (const Shardline__V1__Enrolled   *message);
+size_t shardline__v1__enrolled__pack
+                     (const Shardline__V1__Enrolled   *message,
+                      uint8_t             *out);
+size_t shardline__v1__enrolled__pack_to_buffer
+                     (const Shardline__V1__Enrolled   *message,
+                      ProtobufCBuffer     *buffer);
+Shardline__V1__Enrolled *
+       shardline__v1__enrolled__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   shardline__v1__enrolled__free_unpacked
+                     (Shardline__V1__Enrolled *message,
+                      ProtobufCAllocator *allocator);
 /* Shardline__V1__Empty methods */
 void   shardline__v1__empty__init
                      (Shardline__V1__Empty         *message);
@@ -202,6 +287,12 @@ typedef void (*Shardline__V1__Welcome_Closure)
 typedef void (*Shardline__V1__RemoteFailure_Closure)
                  (const Shardline__V1__RemoteFailure *message,
                   void *closure_data);
+typedef void (*Shardline__V1__Enrol_Closure)
+                 (const Shardline__V1__Enrol *message,
+                  void *closure_data);
+typedef void (*Shardline__V1__Enrolled_Closure)
+                 (const Shardline__V1__Enrolled *message,
+                  void *closure_data);
 typedef void (*Shardline__V1__Empty_Closure)
                  (const Shardline__V1__Empty *message,
                   void *closure_data);
@@ -215,6 +306,8 @@ extern const ProtobufCEnumDescriptor    shardline__v1__role__descriptor;
 extern const ProtobufCMessageDescriptor shardline__v1__hello__descriptor;
 extern const ProtobufCMessageDescriptor shardline__v1__welcome__descriptor;
 extern const ProtobufCMessageDescriptor shardline__v1__remote_failure__descriptor;
+extern const ProtobufCMessageDescriptor shardline__v1__enrol__descriptor;
+extern const ProtobufCMessageDescriptor shardline__v1__enrolled__descriptor;
 extern const ProtobufCMessageDescriptor shardline__v1__empty__descriptor;
 
 PROTOBUF_C__END_DECLS

@@ -31,6 +31,12 @@ final class ActorDirectory: Sendable {
         let entry = Entry(type: ObjectIdentifier(Act.self), actor: { [weak actor] in actor }) {
             [weak actor] system, method, message, handler in
             guard let actor else { return false }
+            if let invoke = method.invoke {
+                // Calling the method as it is spares a look at its mangled name.
+                let result = try await invoke(actor, message)
+                await handler.reply(result)
+                return true
+            }
             var decoder = MessageDecoder(message)
             try await system.executeDistributedTarget(
                 on: actor, target: RemoteCallTarget(method.target), invocationDecoder: &decoder, handler: handler)

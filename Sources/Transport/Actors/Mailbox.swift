@@ -60,7 +60,7 @@ final class Mailbox: @unchecked Sendable {
         }
         guard !isRunning else { return }
         isRunning = true
-        Task(executorPreference: loop) { await self.run() }
+        runNext(atOnce: true)
     }
 
     /// Drops what is not begun.
@@ -71,23 +71,51 @@ final class Mailbox: @unchecked Sendable {
         byteCount = kept.reduce(0) { $0 + $1.byteCount }
     }
 
-    private func run() async {
+    /// Begins the next delivery; its end begins the one after.
+    ///
+    /// - Parameter atOnce: on this thread's stack, up to where the method waits for the first time. Not for the end of
+    ///   another delivery: the stack would grow with each.
+    private func runNext(atOnce: Bool = false) {
         while let delivery = next() {
-            guard let call = delivery.call else {
-                await dispatcher.execute(delivery, from: peer)
-                continue
-            }
-            if !call.isCancelled {
-                // A task of its own, so that the caller can cancel this call alone.
-                let task = Task(executorPreference: loop) { await self.dispatcher.execute(delivery, from: self.peer) }
-                call.task = task
-                await task.value
-            }
+            guard let call = delivery.call else { return run(delivery, atOnce: atOnce) }
+            guard call.isCancelled else { return run(delivery, call, atOnce: atOnce) }
             onCallDone(call)
         }
         isRunning = false
         onIdle()
     }
+
+    /// A task of its own, so that the caller can cancel this call alone.
+    private func run(_ delivery: Delivery, _ call: InboundCall, atOnce: Bool) {
+        call.task = start(atOnce: atOnce) {
+            await self.dispatcher.execute(delivery, from: self.peer)
+            self.onCallDone(call)
+            self.runNext()
+        }
+    }
+
+    /// One-way messages that lie behind each other share a task.
+    private func run(_ first: Delivery, atOnce: Bool) {
+        start(atOnce: atOnce) {
+            var message: Delivery? = first
+            while let delivery = message {
+                await self.dispatcher.execute(delivery, from: self.peer)
+                message = self.nextIsCall ? nil : self.next()
+            }
+            self.runNext()
+        }
+    }
+
+    @discardableResult
+    private func start(
+        atOnce: Bool, _ body: @escaping @Sendable () async -> Void
+    ) -> Task<Void, Never> {
+        atOnce
+            ? Task.immediate(executorPreference: loop) { await body() }
+            : Task(executorPreference: loop) { await body() }
+    }
+
+    private var nextIsCall: Bool { head < deliveries.count && deliveries[head]?.call != nil }
 
     private func next() -> Delivery? {
         guard head < deliveries.count, let delivery = deliveries[head] else {

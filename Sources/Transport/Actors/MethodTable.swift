@@ -11,6 +11,7 @@ public struct MethodTable: Sendable {
         let target: String
         let actorType: ObjectIdentifier
         let argumentType: any WireValue.Type
+        let invoke: DistributedMethod.Invoke?
     }
 
     private var byNumber: [UInt16: Entry] = [:]
@@ -45,7 +46,8 @@ public struct MethodTable: Sendable {
         }
         let entry = Entry(
             number: method.number, name: method.name, lane: method.lane, isOneWay: method.isOneWay,
-            target: finding.target, actorType: finding.actorType, argumentType: finding.argumentType)
+            target: finding.target, actorType: finding.actorType, argumentType: finding.argumentType,
+            invoke: method.invoke)
         byNumber[entry.number] = entry
         byTarget[entry.target] = entry
     }

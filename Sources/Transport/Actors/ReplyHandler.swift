@@ -26,10 +26,11 @@ public struct ReplyHandler: DistributedTargetInvocationResultHandler {
         await fail(Self.failure(of: error))
     }
 
-    private func reply(_ value: any WireValue) async {
+    func reply(_ value: any WireValue) async {
         guard let call else { return }
         do {
-            try await send(try peer.frame(.reply, value, method: method.number, call: call, on: lane))
+            let frame = try peer.frame(.reply, value, method: method.number, call: call, on: lane)
+            try await peer.send(frame, on: lane)
         } catch let error as WireError {
             await fail(RemoteFailure(code: RemoteFailure.Code.internalError, message: error.message))
         } catch {
@@ -43,14 +44,11 @@ public struct ReplyHandler: DistributedTargetInvocationResultHandler {
             return
         }
         do {
-            try await send(try peer.frame(.failure, failure, method: method.number, call: call, on: lane))
+            let frame = try peer.frame(.failure, failure, method: method.number, call: call, on: lane)
+            try await peer.send(frame, on: lane)
         } catch {
             logger.debug("no answer to \(method.name) of \(peer.identity.node): \(error)")
         }
-    }
-
-    private func send(_ frame: OutboundFrame) async throws {
-        try await peer.send(frame, on: lane)
     }
 
     static func failure(of error: any Error) -> RemoteFailure {

@@ -20,22 +20,31 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
     var delegate: (any LaneDelegate)?
     /// The job it was given in the handshake.
     var lane = Lane.control
+    /// Where the handshake of an accepted connection has to wait for its turn.
+    var turnstile: HandshakeTurnstile?
     private(set) var isClosed = false
     private(set) var isReading = true
+    private var isReadingAgain = false
     private var isEnding = false
     /// Only waits for the other end to close.
     private var isLingering = false
     private var whenLingered: (@Sendable () -> Void)?
 
     /// Of one turn, so that a lane full of bulk leaves time for the others.
-    private static let readByteCountMax = 1 << 20
+    private static let readByteCountMax = 256 << 10
+    private static let wakeByteCount = 128 << 10
+    private var lowWaterByteCount = 1
     /// How long the other end has to read our last words.
     private static let lingerTime = Instant.Span.seconds(1)
 
-    init(socket: Socket, loop: EventLoop, pool: BufferPool, options: TransportOptions) {
+    /// - Parameter stream: nil for plain text.
+    init(
+        socket: Socket, stream: (any ByteStream)? = nil, loop: EventLoop, pool: BufferPool, options: TransportOptions
+    ) {
+        let stream = stream ?? PlainStream(socket: socket)
         self.socket = socket
         self.loop = loop
-        stream = PlainStream(socket: socket)
+        self.stream = stream
         reader = FrameReader(pool: pool)
         queuedByteCountMax = options.queuedByteCountMax
         outbound = OutboundQueue(stream: stream, byteCountMax: options.queuedByteCountMax)
@@ -43,6 +52,9 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
 
     /// Whether frames carry checksums of their bodies.
     var needsChecksums: Bool { !stream.protectsBytes }
+
+    /// What is known of the other end. On the loop.
+    var authentication: Authentication { stream.authentication }
 
     /// The other end's address, for logs.
     var remoteAddress: SocketAddress? { socket.remoteAddress }
@@ -55,6 +67,8 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
         outbound.attach(watch) { [weak self, loop] reason in
             loop.execute { [weak self] in self?.end(LaneEnd(kind: .connection, reason: reason)) }
         }
+        // The end that opens an encrypted connection speaks first.
+        if !stream.isReady, turnstile == nil { read() }
     }
 
     /// More waits to be sent than callers may queue.
@@ -74,21 +88,49 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
     // MARK: Reading
 
     func ready(for readiness: Readiness) {
-        if readiness.contains(.writable), !isClosed { outbound.socketIsWritable() }
+        if readiness.contains(.writable), !isClosed { socketIsWritable() }
         guard !isClosed, !readiness.isDisjoint(with: [.readable, .ending, .broken]) else { return }
         if isLingering {
             discard()
         } else if isReading {
-            read()
+            if let turnstile, !stream.isReady { turnstile.pass(self) } else { read() }
         } else if !readiness.isDisjoint(with: [.ending, .broken]) {
             end(LaneEnd(kind: .connection, reason: "closed by the other end"))
         }
     }
 
+    private func socketIsWritable() {
+        if stream.isReady { return outbound.socketIsWritable() }
+        if case .blocked = stream.flush() { return }
+        watch?.change(removing: .writable)
+    }
+
     /// Reads what is there, at most a turn's share. On the loop.
     func read() {
+        let wasReady = stream.isReady
+        readTurn()
+        guard !isClosed else { return }
+        if stream.isReady, !wasReady { outbound.socketIsWritable() }
+        // Encryption has things of its own to say, which the queue knows nothing of.
+        if stream.hasUnsentBytes { watch?.change(adding: .writable) }
+        if stream.mayHaveMore, isReading, !isLingering { readAgain() }
+    }
+
+    /// In a turn of its own: the socket gives no sign for what the stream holds already.
+    private func readAgain() {
+        guard !isReadingAgain else { return }
+        isReadingAgain = true
+        loop.execute { [weak self] in
+            guard let self else { return }
+            isReadingAgain = false
+            if isReading, !isClosed, !isLingering { read() }
+        }
+    }
+
+    private func readTurn() {
         // What is left from before a pause goes first; the reader relies on it.
         deliver()
+        defer { awaitMore() }
         var budget = Self.readByteCountMax
         while budget > 0, isReading, !isClosed, !isLingering {
             let (progress, isDrained) = reader.read(from: stream)
@@ -99,17 +141,32 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
                 deliver()
                 if isDrained { return }
             case .blocked: return
-            case .ended: return end(LaneEnd(kind: .connection, reason: "closed by the other end"))
-            case .failed(let reason): return end(LaneEnd(kind: .connection, reason: reason))
+            case .ended(let isTruncated):
+                let how = isTruncated ? ", without the end of its encrypted stream" : ""
+                return end(LaneEnd(kind: .connection, reason: "closed by the other end" + how))
+            case .failed(let reason):
+                return end(LaneEnd(kind: stream.isReady ? .connection : .encryption, reason: reason))
             }
         }
+    }
+
+    /// In the midst of bulk the loop is woken for a good part of it, not for every packet. Never for more than what
+    /// must come: that would be waited for in vain.
+    private func awaitMore() {
+        guard lane == .bulk, !isClosed, !stream.protectsBytes else { return }
+        let count = max(1, min(reader.certainByteCount, Self.wakeByteCount))
+        guard count != lowWaterByteCount else { return }
+        lowWaterByteCount = count
+        socket.setReceiveLowWater(count)
     }
 
     /// Hands on the frames that are complete.
     private func deliver() {
         do {
             while isReading, !isClosed, !isLingering, let delegate {
-                guard let frame = try reader.next(admit: { try delegate.lane(self, admit: $0) }) else { return }
+                guard let frame = try reader.next(
+                    admit: { try delegate.lane(self, admit: $0) }, place: { try delegate.lane(self, placeFor: $0) })
+                else { return }
                 try delegate.lane(self, received: frame)
             }
         } catch let error as LaneEnd {
@@ -133,7 +190,9 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
         isReading = true
         loop.execute { [self] in
             deliver()
-            if isReading, !isClosed { watch?.change(adding: .readable) }
+            guard isReading, !isClosed else { return }
+            watch?.change(adding: .readable)
+            if stream.mayHaveMore { read() }
         }
     }
 

@@ -14,24 +14,55 @@ struct OutboundBytes: Sendable {
     private var segments: [Segment] = []
     /// The first segment with bytes left.
     private var head = 0
-    private var chunk = ByteChunk()
+    /// Without room until there is a frame: most half-open connections never get one.
+    private var chunk = ByteChunk(capacity: 0)
+    /// Full ones, to be used again once their bytes are sent.
+    private var spares: [ByteChunk] = []
     private(set) var byteCount = 0
 
+    /// All that ever was appended, written or not.
+    private(set) var appendedByteCount: UInt64 = 0
+
+    private static let spareCountMax = 4
+
     mutating func append(_ frame: OutboundFrame) {
-        let count = FrameHeader.byteCount + frame.control.count
-        if count > chunk.capacity - chunk.used { chunk = ByteChunk(capacity: max(count, ByteChunk.byteCount)) }
+        append(frame.header, frame.control)
+        if let bulk = frame.bulk { append(bulk) }
+    }
+
+    mutating func append(_ header: FrameHeader, _ control: [UInt8] = []) {
+        let count = FrameHeader.byteCount + control.count
+        if count > chunk.capacity - chunk.used { replaceChunk(byteCount: count) }
         let bytes = chunk.take(count)
-        frame.header.encode(into: bytes)
-        UnsafeMutableRawBufferPointer(rebasing: bytes[FrameHeader.byteCount...]).copyBytes(from: frame.control)
+        header.encode(into: bytes)
+        UnsafeMutableRawBufferPointer(rebasing: bytes[FrameHeader.byteCount...]).copyBytes(from: control)
         append(bytes, owner: chunk)
-        if let bulk = frame.bulk, bulk.byteCount > 0 {
-            append(UnsafeMutableRawBufferPointer(start: bulk.base, count: bulk.byteCount), owner: bulk.buffer)
+    }
+
+    mutating func append(_ bulk: BufferSlice) {
+        guard bulk.byteCount > 0 else { return }
+        append(UnsafeMutableRawBufferPointer(start: bulk.base, count: bulk.byteCount), owner: bulk.buffer)
+    }
+
+    /// A chunk with room for `byteCount` bytes: one whose bytes are all sent, if there is one.
+    private mutating func replaceChunk(byteCount: Int) {
+        guard byteCount <= ByteChunk.byteCount else {
+            chunk = ByteChunk(capacity: byteCount)
+            return
         }
+        if chunk.capacity == ByteChunk.byteCount, spares.count < Self.spareCountMax { spares.append(chunk) }
+        for index in spares.indices where isKnownUniquelyReferenced(&spares[index]) {
+            spares[index].used = 0
+            chunk = spares.remove(at: index)
+            return
+        }
+        chunk = ByteChunk()
     }
 
     private mutating func append(_ bytes: UnsafeMutableRawBufferPointer, owner: any Sendable & AnyObject) {
         guard let base = bytes.baseAddress else { return }
         byteCount += bytes.count
+        appendedByteCount += UInt64(bytes.count)
         // Small frames that lie behind each other go as one part.
         if head < segments.count, segments[segments.count - 1].owner === owner,
             segments[segments.count - 1].base + segments[segments.count - 1].byteCount == base
@@ -48,9 +79,9 @@ struct OutboundBytes: Sendable {
     ) -> (partCount: Int, byteCount: Int) {
         var partCount = 0
         var byteCount = 0
-        for segment in segments[head...].prefix(parts.count) where byteCount < byteCountMax {
-            let count = min(segment.byteCount, byteCountMax - byteCount)
-            parts[partCount] = iovec(iov_base: segment.base, iov_len: count)
+        while partCount < parts.count, head + partCount < segments.count, byteCount < byteCountMax {
+            let count = min(segments[head + partCount].byteCount, byteCountMax - byteCount)
+            parts[partCount] = iovec(iov_base: segments[head + partCount].base, iov_len: count)
             partCount += 1
             byteCount += count
         }

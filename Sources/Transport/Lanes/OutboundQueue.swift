@@ -7,7 +7,7 @@ import Vocabulary
 final class OutboundQueue: Sendable {
     private let stream: any ByteStream
     private let byteCountMax: Int
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let watch = Mutex<Watch?>(nil)
     private let onBroken = Mutex<(@Sendable (String) -> Void)?>(nil)
     private let parts: PartList
@@ -29,6 +29,8 @@ final class OutboundQueue: Sendable {
 
     private struct State: Sendable {
         var bytes = OutboundBytes()
+        /// Sends when little else is queued.
+        var source: (any BulkSource)?
         var parked: [Parked] = []
         var lastTicket: UInt64 = 0
         /// A thread is writing; it sees what is added meanwhile.
@@ -50,11 +52,15 @@ final class OutboundQueue: Sendable {
     }
 
     /// At once, so that a thread, above all the loop's, gets to other work.
-    private static let writeByteCountMax = 1 << 20
+    private static let writeByteCountMax = 256 << 10
+    /// With less than this queued, the source is asked for more.
+    private static let refillByteCount = 256 << 10
 
     init(stream: any ByteStream, byteCountMax: Int) {
         self.stream = stream
         self.byteCountMax = byteCountMax
+        // Until `socketIsWritable` says that a handshake is over, frames only gather.
+        state = Mutex(State(isBlocked: !stream.isReady))
         parts = PartList()
     }
 
@@ -65,6 +71,8 @@ final class OutboundQueue: Sendable {
         self.watch.withLock { $0 = watch }
         self.onBroken.withLock { $0 = onBroken }
     }
+
+    func attach(_ source: any BulkSource) { state.withLock { $0.source = source } }
 
     // MARK: Adding
 
@@ -77,29 +85,43 @@ final class OutboundQueue: Sendable {
 
     /// Queues the frame, or parks it while there is no room; `whenQueued` is called for a parked frame alone.
     func place(_ frame: OutboundFrame, ticket: UInt64, whenQueued: WhenQueued? = nil) -> Placing {
-        let placing = state.withLock { state -> Placing in
-            if let closed = state.closed { return .closed(closed) }
+        let (placing, work) = state.withLock { state -> (Placing, Work) in
+            if let closed = state.closed { return (.closed(closed), .rest) }
             guard state.bytes.byteCount < byteCountMax, state.parked.isEmpty else {
                 state.parked.append(Parked(frame: frame, ticket: ticket, whenQueued: whenQueued))
-                return .parked
+                return (.parked, .rest)
             }
             state.bytes.append(frame)
-            return .queued
+            return (.queued, begin(&state))
         }
-        if case .queued = placing { flush() }
+        perform(work)
         return placing
+    }
+
+    /// Queues the frame if there is room for it now.
+    func placeAtOnce(_ frame: OutboundFrame) throws(TransportError) -> Bool {
+        let (isQueued, closed, work) = state.withLock { state -> (Bool, TransportError?, Work) in
+            if let closed = state.closed { return (false, closed, .rest) }
+            guard state.bytes.byteCount < byteCountMax, state.parked.isEmpty else { return (false, nil, .rest) }
+            state.bytes.append(frame)
+            return (true, nil, begin(&state))
+        }
+        if let closed { throw closed }
+        perform(work)
+        return isQueued
     }
 
     /// Queues a small frame beyond the limit. False when the lane is closed.
     @discardableResult
     func placeUrgently(_ frame: OutboundFrame) -> Bool {
-        let isQueued = state.withLock { state in
-            guard state.closed == nil else { return false }
+        let work = state.withLock { state -> Work? in
+            guard state.closed == nil else { return nil }
             state.bytes.append(frame)
-            return true
+            return begin(&state)
         }
-        if isQueued { flush() }
-        return isQueued
+        guard let work else { return false }
+        perform(work)
+        return true
     }
 
     /// Takes a parked frame back; false when it is not parked any more.
@@ -141,46 +163,70 @@ final class OutboundQueue: Sendable {
 
     var queuedByteCount: Int { state.withLock { $0.bytes.byteCount } }
 
+    /// The source has something to send.
+    func kick() { flush() }
+
     // MARK: Writing
 
     /// The socket takes bytes again. On the loop.
     func socketIsWritable() {
+        switch stream.flush() {
+        case .blocked: return
+        case .failed(let reason): return fail(reason)
+        case .bytes, .ended: break
+        }
         state.withLock { $0.isBlocked = false }
         flush()
         state.withLock { state in
             // Under the lock, so that a thread that is blocked meanwhile does not have its watch taken away.
-            if !state.isBlocked { watch.withLock { $0 }?.change(removing: .writable) }
+            if !state.isBlocked, !stream.hasUnsentBytes { watch.withLock { $0 }?.change(removing: .writable) }
         }
     }
 
-    private enum Next: Sendable {
+    /// What the thread that asked has to do now.
+    private enum Work: Sendable {
         case write(partCount: Int, byteCount: Int)
-        case rest
         case finish
+        case rest
     }
 
-    private func flush() {
-        let isMine = state.withLock { state in
-            guard !state.isWriting, !state.isBlocked, !state.isDead else { return false }
-            state.isWriting = true
-            return true
+    private func flush() { perform(state.withLock { begin(&$0) }) }
+
+    /// Makes the caller the one who writes, if there is something to write and nobody does.
+    private func begin(_ state: inout State) -> Work {
+        guard !state.isWriting, !state.isBlocked, !state.isDead else { return .rest }
+        state.isWriting = true
+        return next(&state, budget: Self.writeByteCountMax)
+    }
+
+    private func next(_ state: inout State, budget: Int) -> Work {
+        if state.isDead {
+            state.bytes.removeAll()
+        } else if let source = state.source, state.closed == nil {
+            while state.bytes.byteCount < Self.refillByteCount, source.fill(&state.bytes) {}
         }
-        guard isMine else { return }
+        guard state.bytes.byteCount > 0 else {
+            state.isWriting = false
+            return state.isFinishing ? .finish : .rest
+        }
+        let (partCount, byteCount) = state.bytes.gather(into: parts.parts, byteCountMax: budget)
+        return .write(partCount: partCount, byteCount: byteCount)
+    }
+
+    private func perform(_ work: Work) {
+        var work = work
         var budget = Self.writeByteCountMax
         while true {
-            switch next(budget: budget) {
+            switch work {
             case .rest: return
-            case .finish:
-                stream.finishWriting()
-                return
+            case .finish: return stream.finishWriting()
             case .write(let partCount, let byteCount):
-                let progress = stream.write(from: UnsafeBufferPointer(rebasing: parts.parts[..<partCount]))
-                switch progress {
+                switch stream.write(from: UnsafeBufferPointer(rebasing: parts.parts[..<partCount])) {
                 case .bytes(let count):
-                    wrote(count)
                     budget -= count
-                    if count < byteCount || budget <= 0 { return block() }
-                case .blocked: return block()
+                    let isBlocked = count < byteCount || budget <= 0 || stream.hasUnsentBytes
+                    work = wrote(count, isBlocked: isBlocked, budget: budget)
+                case .blocked: work = wrote(0, isBlocked: true, budget: budget)
                 case .ended: return fail("the connection has ended")
                 case .failed(let reason): return fail(reason)
                 }
@@ -188,40 +234,40 @@ final class OutboundQueue: Sendable {
         }
     }
 
-    private func next(budget: Int) -> Next {
-        state.withLock { state in
-            if state.isDead { state.bytes.removeAll() }
-            guard state.bytes.byteCount > 0 else {
-                state.isWriting = false
-                return state.isFinishing ? .finish : .rest
-            }
-            let (partCount, byteCount) = state.bytes.gather(into: parts.parts, byteCountMax: budget)
-            return .write(partCount: partCount, byteCount: byteCount)
-        }
-    }
-
-    private func wrote(_ count: Int) {
-        let admitted = state.withLock { state -> [Parked] in
+    private func wrote(_ count: Int, isBlocked: Bool, budget: Int) -> Work {
+        let (work, admitted, source, written) = state.withLock {
+            state -> (Work, [Parked], (any BulkSource)?, UInt64) in
             state.bytes.remove(count)
-            guard !state.parked.isEmpty, state.closed == nil else { return [] }
-            var admittedCount = 0
-            while admittedCount < state.parked.count, state.bytes.byteCount < byteCountMax {
-                state.bytes.append(state.parked[admittedCount].frame)
-                admittedCount += 1
-            }
-            defer { state.parked.removeFirst(admittedCount) }
-            return Array(state.parked.prefix(admittedCount))
+            let written = state.bytes.appendedByteCount - UInt64(state.bytes.byteCount)
+            let admitted = admit(&state)
+            guard isBlocked else { return (next(&state, budget: budget), admitted, state.source, written) }
+            block(&state)
+            return (.rest, admitted, state.source, written)
         }
+        source?.wrote(upTo: written)
         for parked in admitted { parked.whenQueued?(.success(())) }
+        return work
     }
 
-    private func block() {
-        state.withLock { state in
-            state.isWriting = false
-            guard !state.isDead, state.bytes.byteCount > 0 || state.isFinishing else { return }
-            state.isBlocked = true
-            watch.withLock { $0 }?.change(adding: .writable)
+    /// Queues what waited for room.
+    private func admit(_ state: inout State) -> [Parked] {
+        guard !state.parked.isEmpty, state.closed == nil else { return [] }
+        var admittedCount = 0
+        while admittedCount < state.parked.count, state.bytes.byteCount < byteCountMax {
+            state.bytes.append(state.parked[admittedCount].frame)
+            admittedCount += 1
         }
+        defer { state.parked.removeFirst(admittedCount) }
+        return Array(state.parked.prefix(admittedCount))
+    }
+
+    /// The loop goes on when the socket takes more.
+    private func block(_ state: inout State) {
+        state.isWriting = false
+        if state.isDead { state.bytes.removeAll() }
+        guard state.bytes.byteCount > 0 || state.isFinishing || stream.hasUnsentBytes else { return }
+        state.isBlocked = true
+        watch.withLock { $0 }?.change(adding: .writable)
     }
 
     private func fail(_ reason: String) {
@@ -255,6 +301,7 @@ final class OutboundQueue: Sendable {
     private func refuse(_ error: TransportError, _ change: @Sendable (inout State) -> Void) {
         let parked = state.withLock { state -> [Parked] in
             if state.closed == nil { state.closed = error }
+            state.source = nil
             change(&state)
             defer { state.parked = [] }
             return state.parked

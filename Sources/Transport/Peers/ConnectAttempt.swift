@@ -1,3 +1,4 @@
+import Identity
 import Vocabulary
 import Wire
 
@@ -85,8 +86,7 @@ final class ConnectAttempt: @unchecked Sendable {
         let socket = try await dialing.connect()
         dialings.removeAll { $0 === dialing }
         if let failure { throw failure }
-        let connection = LaneConnection(
-            socket: socket, loop: manager.loop, pool: manager.pool, options: manager.options)
+        let connection = try manager.connection(socket, accepts: false)
         let opener = Opener(connection: connection) { [weak self] end in
             self?.abort(TransportError(.notAdmitted, "the connection ended in the handshake: \(end.reason)"))
         }
@@ -97,9 +97,23 @@ final class ConnectAttempt: @unchecked Sendable {
                 throw TransportError(
                     .notAdmitted, "\(address) chose protocol version \(welcome.version), which we do not speak")
             }
+            try requireCertificate(of: welcome, on: connection)
             return (connection, welcome)
+        } catch let error as TransportError where error.kind == .untrusted {
+            throw TransportError(.untrusted, "\(address): \(error.message)", peer: error.peer)
         } catch let refusal as Opener.Refusal {
             throw Self.error(refusal, address: address)
+        }
+    }
+
+    /// A node can't answer for another.
+    private func requireCertificate(of welcome: Welcome, on connection: LaneConnection) throws(TransportError) {
+        guard let identity = connection.authentication.identity else { return }
+        guard identity.name == welcome.node, identity.role.rawValue == welcome.role else {
+            throw TransportError(
+                .wrongPeer,
+                "\(address) shows the certificate of \(identity), but says it is \(welcome.role) '\(welcome.node)'",
+                peer: identity.name)
         }
     }
 

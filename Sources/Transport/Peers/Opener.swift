@@ -14,6 +14,8 @@ final class Opener: LaneDelegate, @unchecked Sendable {
 
     let connection: LaneConnection
     private var continuation: CheckedContinuation<Welcome, any Error>?
+    /// The end that follows tells nothing new.
+    private var isRefused = false
     /// The welcomed lane ended before the others were up.
     private let onEnded: @Sendable (LaneEnd) -> Void
 
@@ -59,6 +61,7 @@ final class Opener: LaneDelegate, @unchecked Sendable {
         let stamp = frame.header.stamp
         if frame.header.kind == .refuse {
             let failure = try RemoteFailure(control: frame.control, stamp: stamp, bulk: frame.bulk)
+            isRefused = true
             return finish(.failure(Refusal(failure: failure, incarnation: stamp.incarnation)))
         }
         let welcome = try Welcome(control: frame.control, stamp: stamp, bulk: frame.bulk)
@@ -70,7 +73,12 @@ final class Opener: LaneDelegate, @unchecked Sendable {
     func laneHeard(_ lane: LaneConnection) {}
 
     func lane(_ lane: LaneConnection, ended end: LaneEnd) {
+        guard !isRefused else { return }
         guard continuation != nil else { return onEnded(end) }
-        finish(.failure(TransportError(.notAdmitted, "the connection ended in the handshake: \(end.reason)")))
+        if end.kind == .encryption { return finish(.failure(TransportError(.untrusted, end.reason))) }
+        // The likeliest reason for a close without a word.
+        let hint =
+            end.kind == .connection && lane.needsChecksums ? " (does it speak TLS, and this end --insecure?)" : ""
+        finish(.failure(TransportError(.notAdmitted, "the connection ended in the handshake: \(end.reason)\(hint)")))
     }
 }

@@ -1,3 +1,4 @@
+import Identity
 import Logging
 import Vocabulary
 import Wire
@@ -5,33 +6,55 @@ import Wire
 /// Connections that others open.
 extension PeerManager {
     func accepted(_ socket: Socket) {
-        guard !isShutDown, greeters.count + refusedCount + sets.count < options.halfOpenCountMax else { return }
-        let connection = LaneConnection(socket: socket, loop: loop, pool: pool, options: options)
-        let greeter = Greeter(
-            connection: connection, onHello: { [weak self] in self?.greeted($0, $1) },
-            onEnded: { [weak self] in self?.ended($0, $1) })
-        greeters[ObjectIdentifier(greeter)] = greeter
+        // Without an address it is gone already.
+        guard !isShutDown, let address = socket.remoteAddress else { return }
+        let now = EventLoop.now
+        switch halfOpen.admission(from: address.origin, at: now) {
+        case .admitted: break
+        case .insteadOf(let slow):
+            halfOpen.remove(slow)
+            slow.close(TransportError(.notAdmitted, "no complete hello before others came"))
+        case .refused:
+            return logger.debug("too many connections without a hello: one more of \(address) is closed")
+        }
         do {
-            try greeter.open(loop: loop, timeout: options.handshakeTimeout)
+            let greeter = Greeter(
+                connection: try connection(socket, accepts: true), onGreeting: { [weak self] in self?.greeted($0, $1) },
+                onEnded: { [weak self] in self?.ended($0, $1) })
+            halfOpen.add(greeter, from: address.origin, at: now)
+            do {
+                try greeter.open(loop: loop, timeout: options.handshakeTimeout)
+            } catch {
+                halfOpen.remove(greeter.connection)
+                greeter.close(error)
+                throw error
+            }
         } catch {
             logger.warning("cannot serve a connection: \(error)")
-            greeters[ObjectIdentifier(greeter)] = nil
-            greeter.close(error)
         }
     }
 
     private func ended(_ greeter: Greeter, _ end: LaneEnd) {
-        greeters[ObjectIdentifier(greeter)] = nil
         let from = greeter.connection.remoteAddress.map(String.init(describing:)) ?? "an unknown address"
         logger.debug("no handshake with \(from): \(end.reason)")
-        if end.kind == .version {
-            refuse(greeter.connection, RemoteFailure.Code.unsupportedVersion, end.reason)
+        switch end.kind {
+        case .version: refuse(greeter.connection, RemoteFailure.Code.unsupportedVersion, end.reason)
+        case .forbidden: refuse(greeter.connection, RemoteFailure.Code.forbidden, end.reason)
+        case .connection, .encryption, .violation: halfOpen.remove(greeter.connection)
         }
     }
 
-    private func greeted(_ greeter: Greeter, _ hello: Hello) {
-        greeters[ObjectIdentifier(greeter)] = nil
-        let connection = greeter.connection
+    private func greeted(_ greeter: Greeter, _ greeting: Greeter.Greeting) {
+        switch greeting {
+        case .hello(let hello): greeted(greeter.connection, hello)
+        case .enrol(let enrol): asked(greeter.connection, enrol)
+        }
+    }
+
+    private func greeted(_ connection: LaneConnection, _ hello: Hello) {
+        if let reason = objection(to: hello, on: connection) {
+            return refuse(connection, RemoteFailure.Code.forbidden, reason)
+        }
         guard let version = WireVersion.negotiate(with: hello.versions) else {
             return refuse(
                 connection, RemoteFailure.Code.unsupportedVersion,
@@ -48,11 +71,27 @@ extension PeerManager {
         }
         if hello.lane == .control {
             let peer = PeerIdentity(node: hello.node, incarnation: hello.incarnation, role: role)
+            guard sets.count < options.halfOpenCountMax else {
+                return refuse(
+                    connection, RemoteFailure.Code.overloaded, "\(identity.node) has too many connections coming up")
+            }
             guard makeWay(for: peer, connection) else { return }
             welcome(connection, hello, peer, version)
         } else {
             add(connection, hello, version)
         }
+    }
+
+    /// Whose certificate it is, says the handshake of TLS; a node can't speak for another.
+    private func objection(to hello: Hello, on connection: LaneConnection) -> String? {
+        guard options.security != nil else { return nil }
+        guard let certified = connection.authentication.identity else { return "no certificate was shown" }
+        guard certified.name == hello.node, certified.role.rawValue == hello.role else {
+            return
+                "the certificate is that of \(certified), the hello is that of \(hello.role) '\(hello.node)': nobody "
+                + "speaks for another"
+        }
+        return revocation(of: connection)
     }
 
     /// Decides whether other lanes of the same pair give way to new ones; refuses the new ones if not.
@@ -99,6 +138,7 @@ extension PeerManager {
             identity: peer, hello: hello, version: version, control: connection, timer: timer
         ) { [weak self] in self?.ended($0) }
         sets[peer.node] = set
+        halfOpen.remove(connection)
         sendWelcome(connection, version)
     }
 
@@ -108,6 +148,7 @@ extension PeerManager {
                 connection, RemoteFailure.Code.unexpectedFrame,
                 "\(hello.node) opens its \(hello.lane) lane without a control lane that it belongs to")
         }
+        halfOpen.remove(connection)
         set.add(connection, as: hello.lane)
         sendWelcome(connection, version)
         guard let lanes = set.complete() else { return }
@@ -133,10 +174,18 @@ extension PeerManager {
         send(.welcome, welcome, on: connection)
     }
 
-    private func refuse(_ connection: LaneConnection, _ code: String, _ message: String) {
-        send(.refuse, RemoteFailure(code: code, message: message), on: connection)
-        refusedCount += 1
-        connection.closeGently(TransportError(.notAdmitted, message)) { [weak self] in self?.refusedCount -= 1 }
+    /// The last word on a connection, which counts as half-open until it is closed.
+    func refuse(_ connection: LaneConnection, _ code: String, _ message: String) {
+        conclude(connection, .refuse, RemoteFailure(code: code, message: message))
+    }
+
+    func conclude(_ connection: LaneConnection, _ kind: FrameKind, _ message: any WireValue) {
+        halfOpen.greetingCame(on: connection)
+        send(kind, message, on: connection)
+        connection.closeGently(TransportError(.notAdmitted, "the connection has come to its end")) {
+            [weak self, weak connection] in
+            if let connection { self?.halfOpen.remove(connection) }
+        }
     }
 
     private func send(_ kind: FrameKind, _ message: any WireValue, on connection: LaneConnection) {

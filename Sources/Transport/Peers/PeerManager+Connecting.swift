@@ -10,11 +10,11 @@ extension PeerManager {
     /// Returns the connected peer, new or there already. From any task.
     func connect(host: String, port: Int, expecting: NodeID?) async throws -> PeerIdentity {
         if let expecting, let peer = peer(expecting) { return peer.identity }
+        try requireOwnCertificate(isCurrent: true)
         let deadline = EventLoop.now + options.connectTimeout
-        let addresses = try await SocketAddress.lookUp(host: host, port: port)
-        for address in addresses {
-            try Socket.requireAllowed(address, allowsNonLoopback: options.allowsNonLoopback)
-        }
+        let addresses = try await lookup.addresses(
+            host: host, port: port, deadline: deadline)
+        for address in addresses { try Socket.requireAllowed(address, options) }
         let task = Task(executorPreference: loop) {
             try await self.connectOnLoop(addresses, expecting: expecting, deadline: deadline)
         }

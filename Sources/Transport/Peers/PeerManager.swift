@@ -13,6 +13,8 @@ final class PeerManager: @unchecked Sendable {
     let options: TransportOptions
     let pool: BufferPool
     let logger: Logger
+    let lookup: NameLookup
+    let turnstile: HandshakeTurnstile
     private let onEvent: @Sendable (PeerEvent) -> Void
     /// Hands calls and one-way messages to actors.
     private let dispatcher: Dispatcher
@@ -21,8 +23,7 @@ final class PeerManager: @unchecked Sendable {
     private var listeners: [Listener] = []
     private var listenAddress: SocketAddress?
     /// Accepted connections whose hello is awaited, and refused ones that close.
-    var greeters: [ObjectIdentifier: Greeter] = [:]
-    var refusedCount = 0
+    var halfOpen: HalfOpenConnections
     /// Lanes that others are opening.
     var sets: [NodeID: LaneSet] = [:]
     var attempts: [ConnectAttempt] = []
@@ -40,8 +41,13 @@ final class PeerManager: @unchecked Sendable {
         self.options = options
         self.pool = pool
         self.logger = logger
+        lookup = NameLookup(loop: loop, options: options)
+        turnstile = HandshakeTurnstile(loop: loop)
         self.dispatcher = dispatcher
         self.onEvent = onEvent
+        halfOpen = HalfOpenConnections(
+            countMax: options.halfOpenCountMax, countMaxPerOrigin: options.halfOpenCountMaxPerAddress)
+        options.security?.add(self)
     }
 
     // MARK: Who is there
@@ -69,10 +75,9 @@ final class PeerManager: @unchecked Sendable {
 
     /// From any thread. Returns the port.
     func listen(host: String, port: Int) throws(TransportError) -> Int {
+        try requireOwnCertificate(isCurrent: false)
         let addresses = try SocketAddress.resolve(host: host, port: port, isPassive: true)
-        for address in addresses {
-            try Socket.requireAllowed(address, allowsNonLoopback: options.allowsNonLoopback)
-        }
+        for address in addresses { try Socket.requireAllowed(address, options) }
         var failure: TransportError?
         for address in addresses {
             do throws(TransportError) {
@@ -112,13 +117,20 @@ final class PeerManager: @unchecked Sendable {
             for lane in lanes { lane.close(Self.shutDownError) }
             throw Self.shutDownError
         }
+        // Since the handshake its certificate may have been revoked.
+        for lane in lanes {
+            guard let reason = revocation(of: lane) else { continue }
+            let error = TransportError(.untrusted, reason, peer: peerIdentity.node)
+            for lane in lanes { lane.close(error) }
+            throw error
+        }
         let node = peerIdentity.node
         // The order of events is kept: an earlier connection's end comes first.
         finishLeaving(node)
         if let old = peer(node) { lose(old, reason: "it has connected anew") }
         let peer = Peer(
             identity: peerIdentity, host: host, listenPort: listenPort, version: version, lanes: lanes, own: identity,
-            loop: loop, handler: self)
+            loop: loop, options: options, handler: self)
         peer.inbox = Inbox(peer: peer, dispatcher: dispatcher, loop: loop, options: options)
         for lane in lanes { lane.delegate = peer }
         established.withLock { $0[node] = peer }
@@ -148,14 +160,22 @@ final class PeerManager: @unchecked Sendable {
         established.withLock { if $0[node] === peer { $0[node] = nil } }
         let error = TransportError(.peerLost, "the connection to \(node) is lost: \(reason)", peer: node)
         peer.calls.close(error)
-        closeLanes(of: peer, error, goodbye, whenClosed: whenClosed)
+        peer.bulk.fail(BulkFailure(.lost, error.message), isFinal: true)
         leaving[node] = (peer, reason)
-        if finishesMessages, let inbox = peer.inbox {
+        if finishesMessages {
             loop.schedule(after: Self.leavingTime) { [weak self] in self?.finishLeaving(peer) }
-            inbox.finishMessages { [weak self] in self?.finishLeaving(peer) }
+            finishMessages(of: peer)
         } else {
+            closeLanes(of: peer, error, goodbye, whenClosed: whenClosed)
             finishLeaving(peer)
         }
+    }
+
+    /// What the peer said on its other lanes before its goodbye may come after it, but comes before their ends.
+    private func finishMessages(of peer: Peer) {
+        for lane in peer.lanes where lane.lane != .control && !lane.isClosed { lane.read() }
+        guard peer.lanes.allSatisfy({ $0.lane == .control || $0.isClosed }), let inbox = peer.inbox else { return }
+        inbox.finishMessages { [weak self] in self?.finishLeaving(peer) }
     }
 
     private static let leavingTime = Instant.Span.seconds(1)
@@ -175,12 +195,20 @@ final class PeerManager: @unchecked Sendable {
         for lane in peer.lanes { lane.closeGently(error) { countdown.step() } }
     }
 
+    private func laneEnded(of peer: Peer) {
+        if leaving[peer.identity.node]?.peer === peer { finishMessages(of: peer) }
+    }
+
     private func finishLeaving(_ peer: Peer) {
         if leaving[peer.identity.node]?.peer === peer { finishLeaving(peer.identity.node) }
     }
 
     private func finishLeaving(_ node: NodeID) {
         guard let (peer, reason) = leaving.removeValue(forKey: node) else { return }
+        if peer.isLeaving {
+            let error = TransportError(.peerLost, "the connection to \(node) is lost: \(reason)", peer: node)
+            for lane in peer.lanes { lane.close(error) }
+        }
         peer.inbox?.close()
         peer.inbox = nil
         logger.debug("lost \(peer.identity): \(reason)")
@@ -199,8 +227,7 @@ final class PeerManager: @unchecked Sendable {
         for listener in listeners { listener.close() }
         listeners = []
         for attempt in attempts { attempt.abort(Self.shutDownError) }
-        for greeter in greeters.values { greeter.close(Self.shutDownError) }
-        greeters = [:]
+        for greeter in halfOpen.takeGreeters() { greeter.close(Self.shutDownError) }
         for set in sets.values { set.close(Self.shutDownError) }
         sets = [:]
         for node in leaving.keys.sorted() { finishLeaving(node) }
@@ -256,20 +283,22 @@ extension PeerManager: PeerHandler {
     }
 
     func peer(_ peer: Peer, says goodbye: RemoteFailure) {
+        guard !peer.isLost else { return }
         peer.isLeaving = true
-        // What the peer said on its other lanes before is there already, or lost.
-        for lane in peer.lanes where lane.lane != .control && !lane.isClosed { lane.read() }
         lose(peer, reason: "it said goodbye: \(goodbye)", finishesMessages: true)
     }
 
     func peer(_ peer: Peer, lost lane: LaneConnection, _ end: LaneEnd) {
-        guard !peer.isLeaving else { return }
+        guard !peer.isLeaving else {
+            // In a turn of its own: the lane counts as closed only after this.
+            return loop.execute { [weak self] in self?.laneEnded(of: peer) }
+        }
         switch end.kind {
         case .connection:
             // A goodbye, if there is one, tells more than the end of the lane that was noticed first.
             if lane.lane != .control, !peer[.control].isClosed { peer[.control].read() }
             lose(peer, reason: "\(lane.lane) lane: \(end.reason)")
-        case .version, .violation:
+        case .version, .violation, .encryption, .forbidden:
             logger.warning("\(peer.identity) broke the protocol on the \(lane.lane) lane: \(end.reason)")
             let goodbye = RemoteFailure(code: RemoteFailure.Code.malformed, message: end.reason)
             lose(peer, reason: "it broke the protocol on the \(lane.lane) lane: \(end.reason)", goodbye: goodbye)

@@ -10,6 +10,13 @@ final class Socket: Sendable {
 
     deinit { close(descriptor) }
 
+    /// A connected socket that came from elsewhere; made non-blocking.
+    init(adopting descriptor: Int32) {
+        self.descriptor = descriptor
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+        set(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+    }
+
     private static func open(_ address: SocketAddress) throws(TransportError) -> Socket {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let descriptor = socket(address.family, type, 0)
@@ -17,13 +24,13 @@ final class Socket: Sendable {
         return Socket(descriptor: descriptor)
     }
 
-    /// Refuses addresses beyond this host unless they are allowed.
-    static func requireAllowed(_ address: SocketAddress, allowsNonLoopback: Bool) throws(TransportError) {
-        guard allowsNonLoopback || address.isLoopback else {
+    /// Refuses plain text to addresses beyond this host unless it is allowed.
+    static func requireAllowed(_ address: SocketAddress, _ options: TransportOptions) throws(TransportError) {
+        guard options.security != nil || options.allowsNonLoopback || address.isLoopback else {
             throw TransportError(
                 .nonLoopback,
-                "\(address) is not on this host, and connections are not encrypted: use a loopback address, or allow "
-                    + "plain text over the network with --insecure")
+                "\(address) is not on this host, and connections are not encrypted: give this process certificates, "
+                    + "use a loopback address, or allow plain text over the network with --insecure")
         }
     }
 
@@ -110,6 +117,9 @@ final class Socket: Sendable {
 
     var localAddress: SocketAddress? { SocketAddress { getsockname(descriptor, $0, $1) } }
     var remoteAddress: SocketAddress? { SocketAddress { getpeername(descriptor, $0, $1) } }
+
+    /// Readiness for reading is told from so many bytes on.
+    func setReceiveLowWater(_ byteCount: Int) { set(SOL_SOCKET, SO_RCVLOWAT, Int32(byteCount)) }
 
     private func set(_ level: Int32, _ option: Int32, _ value: Int32) {
         var value = value

@@ -1,7 +1,7 @@
 import Glibc
 
 /// An IPv4 or IPv6 address with a port.
-struct SocketAddress: Sendable, CustomStringConvertible {
+package struct SocketAddress: Sendable, CustomStringConvertible {
     private var storage: sockaddr_storage
     private let length: socklen_t
 
@@ -48,7 +48,7 @@ struct SocketAddress: Sendable, CustomStringConvertible {
     /// Without a port: "127.0.0.1", "::1".
     var host: String { numeric.host }
 
-    var description: String {
+    package var description: String {
         let (host, port) = numeric
         return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
@@ -64,6 +64,22 @@ struct SocketAddress: Sendable, CustomStringConvertible {
                 return tail.dropFirst(2).first == 127
             }
             return address.dropLast().allSatisfy { $0 == 0 } && address.last == 1
+        }
+    }
+
+    /// Where connections come from, as far as one party may hold many addresses: an IPv4 address, or an IPv6 network of
+    /// 64 bits.
+    struct Origin: Hashable, Sendable {
+        fileprivate let bytes: [UInt8]
+    }
+
+    var origin: Origin {
+        withUnsafeBytes(of: storage) { bytes in
+            if family == AF_INET { return Origin(bytes: Array(bytes[4..<8])) }
+            let address = bytes[8..<24]
+            let isMapped =
+                address.prefix(10).allSatisfy { $0 == 0 } && address.dropFirst(10).prefix(2).allSatisfy { $0 == 0xFF }
+            return Origin(bytes: isMapped ? Array(address.suffix(4)) : Array(address.prefix(8)))
         }
     }
 
@@ -88,7 +104,7 @@ struct SocketAddress: Sendable, CustomStringConvertible {
 
 extension SocketAddress {
     /// The addresses of a host, in the system's order of preference. Blocks while a name server is asked.
-    static func resolve(
+    package static func resolve(
         host: String, port: Int, isPassive: Bool = false, isNumeric: Bool = false
     ) throws(TransportError) -> [SocketAddress] {
         guard (0...65_535).contains(port), isPassive || port > 0 else {
@@ -122,46 +138,5 @@ extension SocketAddress {
             throw TransportError(.invalidAddress, "the host name \(host) has no IPv4 or IPv6 address")
         }
         return addresses
-    }
-
-    /// The same without blocking the caller's thread: names are looked up on a thread of their own.
-    static func lookUp(host: String, port: Int) async throws(TransportError) -> [SocketAddress] {
-        if let addresses = try? resolve(host: host, port: port, isNumeric: true) { return addresses }
-        let result = await withCheckedContinuation { continuation in
-            let question = NameQuestion {
-                let result = Result { () throws(TransportError) in try resolve(host: host, port: port) }
-                continuation.resume(returning: result)
-            }
-            if !question.ask() {
-                continuation.resume(returning: .failure(.ofSystem("pthread_create")))
-            }
-        }
-        return try result.get()
-    }
-}
-
-/// Blocking work on a thread of its own.
-private final class NameQuestion: Sendable {
-    private let body: @Sendable () -> Void
-
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-
-    /// False when there is no thread to be had; the work is not done then.
-    func ask() -> Bool {
-        let question = Unmanaged.passRetained(self)
-        var thread = pthread_t()
-        let result = pthread_create(
-            &thread, nil,
-            { context in
-                guard let context else { return nil }
-                Unmanaged<NameQuestion>.fromOpaque(context).takeRetainedValue().body()
-                return nil
-            }, question.toOpaque())
-        guard result == 0 else {
-            question.release()
-            return false
-        }
-        pthread_detach(thread)
-        return true
     }
 }

@@ -17,6 +17,14 @@ public enum MessageLimits {
     public static let reasonByteCountMax = 2048
     /// Of a failure's code.
     public static let codeByteCountMax = 64
+    /// Of a certificate request.
+    public static let requestByteCountMax = 4096
+    /// Of one certificate, and of how many in a chain.
+    public static let certificateByteCountMax = 8192
+    public static let certificateCountMax = 8
+    /// Of revoked certificates in one message; a serial number has 1 to 20 bytes, two digits each.
+    public static let serialCountMax = 4096
+    public static let serialByteCountMax = 40
 
     /// What unpacking a control part may allocate. Messages unpack to at most about 40 times their bytes; more means
     /// that somebody sends millions of empty parts.

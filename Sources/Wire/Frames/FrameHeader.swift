@@ -98,6 +98,12 @@ extension FrameHeader {
         try validate()
     }
 
+    /// The lengths that a header states, unchecked: for reading ahead alone.
+    package static func lengths(at header: UnsafeRawPointer) -> (controlByteCount: Int, bulkByteCount: Int) {
+        let bytes = UnsafeRawBufferPointer(start: header, count: byteCount)
+        return (Int(bytes.little(UInt32.self, at: 12)), Int(bytes.little(UInt32.self, at: 16)))
+    }
+
     /// Checks what `init(parsing:)` checks of a received header: flags, limits, and that the fields fit the kind.
     /// A sender calls it before it queues a frame, so that a frame the other end would refuse never leaves.
     public func validate() throws(WireError) {

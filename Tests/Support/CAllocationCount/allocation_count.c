@@ -2,6 +2,9 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 // The C library's own, under the names it keeps for replacements like these.
 void *__libc_malloc(size_t);
@@ -12,10 +15,18 @@ void *__libc_memalign(size_t, size_t);
 // Static thread-local storage: reading it allocates nothing.
 static __thread int counting __attribute__((tls_model("initial-exec")));
 static __thread int64_t count __attribute__((tls_model("initial-exec")));
+static __thread int64_t byte_count __attribute__((tls_model("initial-exec")));
+
+static void note(size_t size)
+{
+    count += counting;
+    if (counting) byte_count += (int64_t)size;
+}
 
 void sl_allocation_count_begin(void)
 {
     count = 0;
+    byte_count = 0;
     counting = 1;
 }
 
@@ -25,27 +36,29 @@ int64_t sl_allocation_count_end(void)
     return count;
 }
 
+int64_t sl_allocation_byte_count(void) { return byte_count; }
+
 void *malloc(size_t size)
 {
-    count += counting;
+    note(size);
     return __libc_malloc(size);
 }
 
 void *calloc(size_t number, size_t size)
 {
-    count += counting;
+    note(number * size);
     return __libc_calloc(number, size);
 }
 
 void *realloc(void *old, size_t size)
 {
-    count += counting;
+    note(size);
     return __libc_realloc(old, size);
 }
 
 void *memalign(size_t alignment, size_t size)
 {
-    count += counting;
+    note(size);
     return __libc_memalign(alignment, size);
 }
 
@@ -57,4 +70,13 @@ int posix_memalign(void **out, size_t alignment, size_t size)
     if (!p) return ENOMEM;
     *out = p;
     return 0;
+}
+
+// Large buffers have pages of their own.
+extern long syscall(long number, ...);
+
+void *mmap(void *address, size_t size, int protection, int flags, int file, off_t offset)
+{
+    note(size);
+    return (void *)syscall(SYS_mmap, address, size, protection, flags, file, offset);
 }

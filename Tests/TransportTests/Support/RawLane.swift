@@ -6,14 +6,35 @@ import Transport
 import Vocabulary
 import Wire
 
-/// One connection by plain system calls, for saying what a proper peer would not.
+/// One connection by plain system calls, encrypted if the test is, for saying what a proper peer would not.
 final class RawLane: Sendable {
     private let descriptor: Int32
+    /// Nil for plain text.
+    let tls: RawTLS?
 
-    init(port: Int) throws {
+    /// - Parameter node: whose certificate is shown.
+    convenience init(port: Int, node: String = "raw", mode: TestMode = .current) throws {
+        try self.init(
+            port: port,
+            tls: mode == .plain
+                ? nil : RawTLS(try TestAuthority.get().credentials(node)))
+    }
+
+    /// - Parameter from: the last byte of an address 127.0.0.x.
+    init(port: Int, tls: RawTLS?, from: UInt32 = 1) throws {
+        self.tls = tls
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = (0x7F00_0000 + from).bigEndian
+        let descriptor = descriptor
+        if from != 1 {
+            _ = withUnsafePointer(to: address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+        }
         address.sin_port = in_port_t(UInt16(port)).bigEndian
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         let result = withUnsafePointer(to: address) {
@@ -32,10 +53,23 @@ final class RawLane: Sendable {
     /// False when the other end takes no more.
     @discardableResult
     func write(_ bytes: [UInt8]) async throws -> Bool {
+        guard let tls else { return try await send(bytes) }
+        do {
+            guard try await shakeHands(tls) else { return false }
+            try tls.encrypt(bytes)
+        } catch is RawTLS.Broken {
+            return false
+        }
+        return try await send(tls.takeCiphertext())
+    }
+
+    /// As they are, in plain text or within an encrypted stream.
+    @discardableResult
+    func send(_ bytes: [UInt8]) async throws -> Bool {
         var sent = 0
         while sent < bytes.count {
             let count = bytes[sent...].withUnsafeBytes {
-                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
             if count > 0 {
                 sent += count
@@ -48,23 +82,55 @@ final class RawLane: Sendable {
         return true
     }
 
+    /// False when the connection ends before the handshake is over; throws when it fails.
+    func shakeHands(_ tls: RawTLS) async throws -> Bool {
+        while true {
+            let isOver = try tls.shakeHands()
+            try await send(tls.takeCiphertext())
+            if isOver { return true }
+            guard let more = try await receive(1 << 16, until: EventLoop.now + .seconds(10)) else { return false }
+            tls.add(more)
+        }
+    }
+
     /// Nil when the connection ends before.
     func read(_ count: Int, seconds: Double = 10) async throws -> [UInt8]? {
-        var bytes = [UInt8](repeating: 0, count: count)
-        var filled = 0
+        var bytes: [UInt8] = []
         let end = EventLoop.now + .milliseconds(UInt64(seconds * 1000))
-        while filled < count {
-            let result = bytes[filled...].withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
-            if result > 0 {
-                filled += result
-            } else if result < 0, errno == EAGAIN {
-                guard EventLoop.now < end else { throw RawTimeout() }
-                try await Task.sleep(for: .milliseconds(1))
-            } else {
+        if let tls, try await !shakeHands(tls) { return nil }
+        while bytes.count < count {
+            let rest = count - bytes.count
+            guard let piece = try await tls == nil ? receive(rest, until: end) : decrypt(rest, until: end) else {
                 return nil
             }
+            bytes += piece
         }
         return bytes
+    }
+
+    private func decrypt(_ countMax: Int, until end: Instant) async throws -> [UInt8]? {
+        guard let tls else { return nil }
+        while true {
+            do {
+                if let bytes = try tls.decrypt(countMax) { return bytes.isEmpty ? nil : bytes }
+            } catch is RawTLS.Broken {
+                return nil
+            }
+            guard let more = try await receive(1 << 16, until: end) else { return nil }
+            tls.add(more)
+        }
+    }
+
+    /// At least one byte, as it comes from the system; nil at the end.
+    func receive(_ countMax: Int, until end: Instant) async throws -> [UInt8]? {
+        var bytes = [UInt8](repeating: 0, count: countMax)
+        while true {
+            let result = recv(descriptor, &bytes, countMax, 0)
+            if result > 0 { return Array(bytes.prefix(result)) }
+            guard result < 0, errno == EAGAIN else { return nil }
+            guard EventLoop.now < end else { throw RawTimeout() }
+            try await Task.sleep(for: .milliseconds(1))
+        }
     }
 
     struct RawTimeout: Error {}
@@ -95,7 +161,10 @@ final class RawLane: Sendable {
         while EventLoop.now < end {
             do {
                 if try await read(1, seconds: 0.01) == nil { return true }
-            } catch is RawTimeout {}
+            } catch is RawTimeout {
+            } catch is RawTLS.Broken {
+                return true
+            }
         }
         return false
     }
@@ -140,12 +209,14 @@ struct RawPeer: Sendable {
     /// counts on: so they stay open until the tests end, or until they are hung up.
     private static let kept = Mutex<[RawLane]>([])
 
-    init(_ name: String, port: Int, incarnation: UInt64 = 77) async throws {
+    init(
+        _ name: String, port: Int, incarnation: UInt64 = 77, mode: TestMode = .current
+    ) async throws {
         node = try #require(NodeID(name))
         self.incarnation = incarnation
         var lanes: [RawLane] = []
         for lane in Lane.allCases {
-            let raw = try RawLane(port: port)
+            let raw = try RawLane(port: port, node: name, mode: mode)
             let hello = Hello(
                 programVersion: "raw", node: node, incarnation: Incarnation(incarnation), role: "node", lane: lane,
                 link: 5)

@@ -1,4 +1,5 @@
 import Distributed
+import Identity
 import Logging
 import Memory
 import Synchronization
@@ -12,6 +13,7 @@ final class TestProcess: Sendable {
     let loop: EventLoop
     let system: ClusterActorSystem
     let notebook = Notebook()
+    let security: TransportSecurity?
     let echo: Echo
     private let log: EventLog
 
@@ -23,6 +25,7 @@ final class TestProcess: Sendable {
 
     init(
         _ name: String, incarnation: UInt64 = .random(in: 1...UInt64.max), role: PeerRole = .node,
+        mode: TestMode = .current, credentials: Credentials? = nil, enrolment: (any EnrolmentHandler)? = nil,
         methods: [DistributedMethod] = EchoMethods.list, _ change: (inout TransportOptions) -> Void = { _ in }
     ) async throws {
         var options = TransportOptions()
@@ -31,7 +34,15 @@ final class TestProcess: Sendable {
         options.connectTimeout = .seconds(30)
         options.handshakeTimeout = .seconds(30)
         options.silenceMax = .seconds(60)
+        if let credentials {
+            options.security = TransportSecurity(credentials: credentials, enrolment: enrolment)
+        } else if mode == .encrypted {
+            let certified = try #require(CertifiedRole(rawValue: role.rawValue))
+            options.security = TransportSecurity(
+                credentials: try TestAuthority.get().credentials(name, certified), enrolment: enrolment)
+        }
         change(&options)
+        security = options.security
         let node = try #require(NodeID(name))
         let log = EventLog()
         self.log = log

@@ -8,3 +8,5 @@
 void sl_allocation_count_begin(void);
 /// Ends counting on the calling thread; how many there were.
 int64_t sl_allocation_count_end(void);
+/// Bytes that were asked for between the last begin and end on the calling thread, mappings included.
+int64_t sl_allocation_byte_count(void);

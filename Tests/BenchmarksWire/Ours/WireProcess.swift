@@ -1,0 +1,36 @@
+import Logging
+import Memory
+import Transport
+import Vocabulary
+import Wire
+
+/// This process's loop, actor system and actor.
+final class WireProcess: Sendable {
+    let loop: EventLoop
+    let pool = BufferPool(keptBytesMax: 1 << 30)
+    let system: ClusterActorSystem
+    let actor: WireActor
+
+    init(
+        _ name: NodeID, busyPollMicroseconds: Int = 0, change: (inout TransportOptions) -> Void = { _ in },
+        onEvent: @escaping @Sendable (PeerEvent) -> Void = { _ in },
+        landing: BulkLandingPlaces? = nil, onHop: @escaping @Sendable (WireProbe, ClusterActorSystem) async throws -> Void
+    ) async throws {
+        loop = try EventLoop(name: name.name, busyPollMicroseconds: busyPollMicroseconds)
+        var options = TransportOptions()
+        options.allowsNonLoopback = true
+        options.silenceMax = .seconds(30)
+        change(&options)
+        let system = ClusterActorSystem(
+            identity: PeerIdentity(node: name, incarnation: Incarnation(.random(in: 1...UInt64.max)), role: .node),
+            loop: loop, methods: try await MethodTable.discover(WireActor.methods), options: options, pool: pool,
+            logger: Logger(label: name.name, factory: { _ in SwiftLogNoOpLogHandler() }), onPeerEvent: onEvent)
+        self.system = system
+        actor = system.withObject(WireActor.object) { WireActor(actorSystem: system, landing: landing, onHop: onHop) }
+    }
+
+    func end() async {
+        await system.shutdown()
+        loop.stop()
+    }
+}
