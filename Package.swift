@@ -63,16 +63,16 @@ let package = Package(
     ],
     targets: [
         // Row 7
-        program("shardline", ["Cluster", "Gateway", "ConfigurationFile", "OpenAIClient", "Orchestration", "Models", "Telemetry",
-            "Tensors", "Transport", "Vocabulary", argumentParser, logging, lifecycle]),
-        program("shardline-node", ["Cluster", "ConfigurationFile", "Memory", "Telemetry", "Tensors", "Transport", "Vocabulary",
-            argumentParser, logging]),
+        program("shardline", ["Cluster", "Gateway", "ConfigurationFile", "Identity", "OpenAIClient", "Orchestration",
+            "Models", "Telemetry", "Tensors", "Transport", "Vocabulary", argumentParser, logging, lifecycle]),
+        program("shardline-node", ["Cluster", "ConfigurationFile", "Identity", "Memory", "Telemetry", "Tensors", "Transport",
+            "Vocabulary", argumentParser, logging]),
         program("shardline-load", ["LoadTest", "OpenAIClient", "ConfigurationFile", "Telemetry", argumentParser]),
         // Row 6
         room("Gateway", ["Models", "Vocabulary", hummingbird, lifecycle, logging, nioCore]),
         // Row 5
-        room("Cluster", ["Orchestration", "Inference", "Models", "Transport", "Tensors", "Wire", "ConfigurationFile",
-            "Memory", "Telemetry", "Vocabulary", "CPlatform", logging]),
+        room("Cluster", ["Orchestration", "Inference", "Models", "Transport", "Tensors", "Wire", "Identity",
+            "ConfigurationFile", "Memory", "Telemetry", "Vocabulary", "CPlatform", logging]),
         // Row 4
         room("Orchestration", ["Models", "Vocabulary", deque]),
         room("Inference", ["Models", "Tensors", "Memory", "Vocabulary"]),
@@ -115,7 +115,7 @@ let package = Package(
         tests("LoadTestTests", ["LoadTest", "OpenAIClient"]),
         tests("GatewayTests", ["Gateway", "Models", "Vocabulary", hummingbird, lifecycle, logging, nioCore,
             nioPosix]),
-        tests("ClusterTests", ["Cluster", "Transport", "Wire"]),
+        tests("ClusterTests", ["Cluster", "Identity", "Orchestration", "Transport", "Wire", "Vocabulary", logging]),
         tests("BenchmarksTests", ["shardline-bench", "ModelWriting", "Models", "Tensors", "Memory", "Vocabulary"]),
         .target(name: "CAllocationCount", path: "Tests/Support/CAllocationCount"),
         .target(name: "ModelWriting", dependencies: ["Models", "Tensors", "Memory"],
@@ -128,8 +128,8 @@ let package = Package(
         .executableTarget(name: "shardline-bench-wire", dependencies: ["Transport", "Wire", "Memory", "Telemetry",
             "Vocabulary", "CPlatform", argumentParser, logging], path: "Tests/BenchmarksWire", swiftSettings: strict),
         // Feeds mutated files, frames and configurations to every parser; built with a sanitizer by tools/fuzz.
-        .executableTarget(name: "shardline-fuzz", dependencies: ["Inference", "Models", "Tensors", "Wire", "Memory",
-            "Vocabulary"],
+        .executableTarget(name: "shardline-fuzz", dependencies: ["Inference", "Models", "Tensors", "Wire", "Identity",
+            "Memory", "Vocabulary"],
             path: "Tests/Fuzz", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

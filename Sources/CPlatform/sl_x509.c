@@ -112,12 +112,18 @@ int sl_x509_match_key(sl_x509_view key, sl_x509_view certificate, char *error) {
     if (!own) return -1;
     X509 *read = read_certificate(certificate, error);
     int result = -1;
-    if (read && X509_check_private_key(read, own) == 1) {
-        result = 0;
-    } else if (read) {
+    // The first compares public halves alone: a damaged private half would sign what nobody can verify.
+    EVP_PKEY_CTX *check = EVP_PKEY_CTX_new(own, NULL);
+    if (read && X509_check_private_key(read, own) != 1) {
         ERR_clear_error();
         fail(error, "the private key belongs to another certificate");
+    } else if (read && (!check || EVP_PKEY_pairwise_check(check) != 1)) {
+        ERR_clear_error();
+        fail(error, "the private key is damaged");
+    } else if (read) {
+        result = 0;
     }
+    EVP_PKEY_CTX_free(check);
     X509_free(read);
     EVP_PKEY_free(own);
     return result;
@@ -229,7 +235,8 @@ int sl_x509_create_authority(
         && X509_set_issuer_name(certificate, X509_get_subject_name(certificate)) == 1
         && add_extension(certificate, certificate, NID_basic_constraints, "critical,CA:TRUE,pathlen:0")
         && add_extension(certificate, certificate, NID_key_usage, "critical,keyCertSign,cRLSign")
-        && add_extension(certificate, certificate, NID_subject_key_identifier, "hash")) {
+        && add_extension(certificate, certificate, NID_subject_key_identifier, "hash")
+        && add_uri(certificate, contents->uri)) {
         result = sign(certificate, own, der, error);
     } else {
         fail(error, "the authority's certificate could not be made");
@@ -367,6 +374,8 @@ int sl_x509_verify(
     int result = -1;
     if (context && X509_STORE_CTX_init(context, store, sk_X509_value(shown, 0), shown) == 1) {
         X509_STORE_CTX_set0_trusted_stack(context, trusted);
+        // An authority's own signature is looked at too: it is part of its fingerprint.
+        X509_STORE_CTX_set_flags(context, X509_V_FLAG_CHECK_SS_SIGNATURE);
         if (at < 0) {
             X509_STORE_CTX_set_flags(context, X509_V_FLAG_NO_CHECK_TIME);
         } else {

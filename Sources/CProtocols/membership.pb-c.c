@@ -187,6 +187,96 @@ void   shardline__v1__node_leaving__free_unpacked
   assert(message->base.descriptor == &shardline__v1__node_leaving__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   shardline__v1__renew_certificate__init
+                     (Shardline__V1__RenewCertificate         *message)
+{
+  static const Shardline__V1__RenewCertificate init_value = SHARDLINE__V1__RENEW_CERTIFICATE__INIT;
+  *message = init_value;
+}
+size_t shardline__v1__renew_certificate__get_packed_size
+                     (const Shardline__V1__RenewCertificate *message)
+{
+  assert(message->base.descriptor == &shardline__v1__renew_certificate__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t shardline__v1__renew_certificate__pack
+                     (const Shardline__V1__RenewCertificate *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &shardline__v1__renew_certificate__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t shardline__v1__renew_certificate__pack_to_buffer
+                     (const Shardline__V1__RenewCertificate *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &shardline__v1__renew_certificate__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Shardline__V1__RenewCertificate *
+       shardline__v1__renew_certificate__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Shardline__V1__RenewCertificate *)
+     protobuf_c_message_unpack (&shardline__v1__renew_certificate__descriptor,
+                                allocator, len, data);
+}
+void   shardline__v1__renew_certificate__free_unpacked
+                     (Shardline__V1__RenewCertificate *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &shardline__v1__renew_certificate__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   shardline__v1__certificates_revoked__init
+                     (Shardline__V1__CertificatesRevoked         *message)
+{
+  static const Shardline__V1__CertificatesRevoked init_value = SHARDLINE__V1__CERTIFICATES_REVOKED__INIT;
+  *message = init_value;
+}
+size_t shardline__v1__certificates_revoked__get_packed_size
+                     (const Shardline__V1__CertificatesRevoked *message)
+{
+  assert(message->base.descriptor == &shardline__v1__certificates_revoked__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t shardline__v1__certificates_revoked__pack
+                     (const Shardline__V1__CertificatesRevoked *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &shardline__v1__certificates_revoked__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t shardline__v1__certificates_revoked__pack_to_buffer
+                     (const Shardline__V1__CertificatesRevoked *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &shardline__v1__certificates_revoked__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Shardline__V1__CertificatesRevoked *
+       shardline__v1__certificates_revoked__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Shardline__V1__CertificatesRevoked *)
+     protobuf_c_message_unpack (&shardline__v1__certificates_revoked__descriptor,
+                                allocator, len, data);
+}
+void   shardline__v1__certificates_revoked__free_unpacked
+                     (Shardline__V1__CertificatesRevoked *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &shardline__v1__certificates_revoked__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor shardline__v1__node_description__field_descriptors[13] =
 {
   {
@@ -493,5 +583,81 @@ const ProtobufCMessageDescriptor shardline__v1__node_leaving__descriptor =
   shardline__v1__node_leaving__field_indices_by_name,
   1,  shardline__v1__node_leaving__number_ranges,
   (ProtobufCMessageInit) shardline__v1__node_leaving__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor shardline__v1__renew_certificate__field_descriptors[1] =
+{
+  {
+    "certificate_request",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Shardline__V1__RenewCertificate, certificate_request),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned shardline__v1__renew_certificate__field_indices_by_name[] = {
+  0,   /* field[0] = certificate_request */
+};
+static const ProtobufCIntRange shardline__v1__renew_certificate__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor shardline__v1__renew_certificate__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "shardline.v1.RenewCertificate",
+  "RenewCertificate",
+  "Shardline__V1__RenewCertificate",
+  "shardline.v1",
+  sizeof(Shardline__V1__RenewCertificate),
+  1,
+  shardline__v1__renew_certificate__field_descriptors,
+  shardline__v1__renew_certificate__field_indices_by_name,
+  1,  shardline__v1__renew_certificate__number_ranges,
+  (ProtobufCMessageInit) shardline__v1__renew_certificate__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor shardline__v1__certificates_revoked__field_descriptors[1] =
+{
+  {
+    "serials",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Shardline__V1__CertificatesRevoked, n_serials),
+    offsetof(Shardline__V1__CertificatesRevoked, serials),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned shardline__v1__certificates_revoked__field_indices_by_name[] = {
+  0,   /* field[0] = serials */
+};
+static const ProtobufCIntRange shardline__v1__certificates_revoked__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor shardline__v1__certificates_revoked__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "shardline.v1.CertificatesRevoked",
+  "CertificatesRevoked",
+  "Shardline__V1__CertificatesRevoked",
+  "shardline.v1",
+  sizeof(Shardline__V1__CertificatesRevoked),
+  1,
+  shardline__v1__certificates_revoked__field_descriptors,
+  shardline__v1__certificates_revoked__field_indices_by_name,
+  1,  shardline__v1__certificates_revoked__number_ranges,
+  (ProtobufCMessageInit) shardline__v1__certificates_revoked__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -11,13 +11,15 @@ public struct ClusterConfiguration: Hashable, Sendable {
     public var batching: Batching
     /// At least one; names are unique.
     public var nodes: [Node]
-    /// Whether addresses other than loopback may be used although nothing on the wire is encrypted.
+    /// Whether nothing between the cluster's processes is encrypted and nobody is authenticated: typed by name only.
     public var isInsecure: Bool
+    public var security: Security
     public var logging: Logging
 
     public init(
         coordinator: Coordinator = Coordinator(), gateway: Gateway = Gateway(), models: [Model],
-        batching: Batching = Batching(), nodes: [Node], isInsecure: Bool = false, logging: Logging = Logging()
+        batching: Batching = Batching(), nodes: [Node], isInsecure: Bool = false, security: Security = Security(),
+        logging: Logging = Logging()
     ) {
         self.coordinator = coordinator
         self.gateway = gateway
@@ -25,6 +27,7 @@ public struct ClusterConfiguration: Hashable, Sendable {
         self.batching = batching
         self.nodes = nodes
         self.isInsecure = isInsecure
+        self.security = security
         self.logging = logging
     }
 
@@ -66,7 +69,7 @@ public struct ClusterConfiguration: Hashable, Sendable {
         public var port: Int
         /// Nil: all nodes of the file.
         public var minimumNodeCount: Int?
-        /// What outlives a start of the coordinator is kept here; nil keeps nothing.
+        /// What outlives a start of the coordinator is kept here; nil: in the default place.
         public var dataDirectory: String?
 
         public init(
@@ -153,11 +156,13 @@ public struct ClusterConfiguration: Hashable, Sendable {
         public var modelDirectory: String?
         /// Where this host keeps packed weights from start to start; nil keeps none.
         public var weightCacheDirectory: String?
+        /// Holds the node's certificate and key on its host; nil: the default place.
+        public var dataDirectory: String?
 
         public init(
             id: NodeID, host: String = "127.0.0.1", port: Int = 0, threadCount: Int? = nil, cpus: [Int]? = nil,
             numaNode: Int? = nil, memoryLimitBytes: UInt64? = nil, modelDirectory: String? = nil,
-            weightCacheDirectory: String? = nil
+            weightCacheDirectory: String? = nil, dataDirectory: String? = nil
         ) {
             self.id = id
             self.host = host
@@ -168,6 +173,32 @@ public struct ClusterConfiguration: Hashable, Sendable {
             self.memoryLimitBytes = memoryLimitBytes
             self.modelDirectory = modelDirectory
             self.weightCacheDirectory = weightCacheDirectory
+            self.dataDirectory = dataDirectory
+        }
+    }
+
+    public struct Security: Hashable, Sendable {
+        /// Certificates of an organisation's own authority, on each host at the same path; all three or none. Without
+        /// them the coordinator is the authority.
+        public var files: Files?
+        /// Of the certificates that the coordinator makes.
+        public var certificateLifetimeSeconds: Int64
+
+        public init(files: Files? = nil, certificateLifetimeSeconds: Int64 = 86_400) {
+            self.files = files
+            self.certificateLifetimeSeconds = certificateLifetimeSeconds
+        }
+
+        public struct Files: Hashable, Sendable {
+            public var certificate: String
+            public var key: String
+            public var authority: String
+
+            public init(certificate: String, key: String, authority: String) {
+                self.certificate = certificate
+                self.key = key
+                self.authority = authority
+            }
         }
     }
 

@@ -15,16 +15,16 @@ struct ClusterConfigurationReader {
         let root = ConfigurationValue(node: node, path: path, keyPath: "")
         guard !root.isNull else { throw root.error("is empty; it needs at least 'models' and 'nodes'") }
         let top = try root.section(knownKeys: [
-            "coordinator", "gateway", "models", "batching", "nodes", "insecure", "logging",
+            "coordinator", "gateway", "models", "batching", "nodes", "insecure", "security", "logging",
         ])
-        let isInsecure = try top.optionalBoolean("insecure") ?? false || allowsInsecure
-        let hosts = HostReader(isInsecure: isInsecure)
+        let security = try SecurityReader(allowsInsecure: allowsInsecure, resolved: resolved).read(top)
+        let hosts = HostReader()
         let models = try self.models(top.required("models", example: Self.exampleModel))
         let nodes = try self.nodes(top.required("nodes", example: Self.exampleNode), hosts: hosts)
         let configuration = ClusterConfiguration(
             coordinator: try coordinator(top, nodeCount: nodes.count, hosts: hosts),
-            gateway: try gateway(top, hosts: hosts), models: models, batching: try batching(top), nodes: nodes,
-            isInsecure: isInsecure, logging: try logging(top))
+            gateway: try gateway(top, isInsecure: security.isInsecure), models: models, batching: try batching(top),
+            nodes: nodes, isInsecure: security.isInsecure, security: security.settings, logging: try logging(top))
         try checkListeners(configuration, root: root)
         return configuration
     }
@@ -51,10 +51,12 @@ struct ClusterConfigurationReader {
     }
 
     private func gateway(
-        _ top: ConfigurationSection, hosts: HostReader
+        _ top: ConfigurationSection, isInsecure: Bool
     ) throws(ConfigurationError) -> ClusterConfiguration.Gateway {
         var result = ClusterConfiguration.Gateway()
-        guard let section = try top.optionalSection("gateway", knownKeys: ["host", "port"]) else { return result }
+        let keys = ["host", "port", "insecure"]
+        guard let section = try top.optionalSection("gateway", knownKeys: keys) else { return result }
+        let hosts = HostReader(isForPlainHTTP: try !(section.optionalBoolean("insecure") ?? isInsecure))
         result.host = try hosts.host(section) ?? result.host
         result.port = try section.optionalInteger("port", in: 0...65535) ?? result.port
         return result
@@ -104,7 +106,7 @@ struct ClusterConfigurationReader {
         for item in try value.list() {
             let section = try item.section(knownKeys: [
                 "name", "host", "port", "threads", "cpus", "numa_node", "memory", "model_directory",
-                "weight_cache",
+                "weight_cache", "data_directory",
             ])
             let nameValue = try section.required("name", example: "node-\(nodes.count + 1)")
             var node = ClusterConfiguration.Node(id: try nodeID(nameValue))
@@ -121,6 +123,7 @@ struct ClusterConfigurationReader {
             }
             node.modelDirectory = try section.optionalText("model_directory").map(resolved)
             node.weightCacheDirectory = try section.optionalText("weight_cache").map(resolved)
+            node.dataDirectory = try section.optionalText("data_directory").map(resolved)
             nodes.append(node)
         }
         guard !nodes.isEmpty else { throw value.error("the list is empty; it needs at least one node") }
@@ -220,9 +223,10 @@ struct ClusterConfigurationReader {
     }
 }
 
-/// Reads `host` keys under the rule for unencrypted connections.
+/// Reads `host` keys.
 struct HostReader {
-    let isInsecure: Bool
+    /// What listens there speaks HTTP in plain text to whoever comes: on loopback only, unless that is allowed.
+    var isForPlainHTTP = false
 
     func host(_ section: ConfigurationSection) throws(ConfigurationError) -> String? {
         guard let value = section["host"] else { return nil }
@@ -230,10 +234,11 @@ struct HostReader {
         guard HostName.isWellFormed(host) else {
             throw value.error("'\(ConfigurationValue.shortened(host))' is no host name or IP address (without a port)")
         }
-        guard isInsecure || HostName.isLoopback(host) else {
+        guard !isForPlainHTTP || HostName.isLoopback(host) else {
             throw value.error(
-                "\(host) is not a loopback address, and connections are not encrypted yet; "
-                    + "on a network you trust, allow it with 'insecure: true' at the top level of the file")
+                "\(host) is not a loopback address, and the API is plain HTTP open to everybody who reaches it; "
+                    + "behind a proxy that speaks TLS, or on a network you trust, allow it with 'insecure: true' in "
+                    + "gateway")
         }
         return host
     }

@@ -2,7 +2,7 @@ import Yams
 
 /// A mapping whose keys are all known.
 struct ConfigurationSection {
-    private let owner: ConfigurationValue
+    let owner: ConfigurationValue
     private var values: [String: ConfigurationValue] = [:]
 
     init(

@@ -1,4 +1,5 @@
 import ConfigurationFile
+import Identity
 import Vocabulary
 
 /// What a cluster configuration says of one node.
@@ -7,6 +8,8 @@ struct ConfiguredNode {
     let coordinator: String
     let modelFiles: [String]
     let isInsecure: Bool
+    /// Certificates of another authority.
+    let files: CredentialFiles?
     let logLevel: String
 
     /// Nil without a file. Without a name the file must list a single node.
@@ -26,6 +29,9 @@ struct ConfiguredNode {
         coordinator = "\(configuration.coordinator.host):\(configuration.coordinator.port)"
         modelFiles = configuration.models.map { $0.path(on: node) }
         isInsecure = configuration.isInsecure
+        files = configuration.security.files.map {
+            CredentialFiles(certificate: $0.certificate, key: $0.key, authority: $0.authority)
+        }
         logLevel = configuration.logging.level
     }
 }

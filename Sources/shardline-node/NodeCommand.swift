@@ -2,6 +2,7 @@ import ArgumentParser
 import Cluster
 import ConfigurationFile
 import Foundation
+import Identity
 import Logging
 import Memory
 import Telemetry
@@ -13,25 +14,37 @@ import Vocabulary
 @main
 struct NodeCommand: AsyncParsableCommand {
     static let twins = EnvironmentDefaults([
-        .option("config"), .option("join"), .option("name"), .option("model", short: "m"), .option("model-directory"),
+        .option("config"), .option("coordinator"), .option("join"), .option("name"), .option("model", short: "m"),
+        .option("model-directory"),
         .option("host"), .option("port"), .option("threads", short: "t"), .option("cpus"), .option("numa-node"),
-        .option("memory"), .option("weight-cache"), .option("instruction-set"), .toggle("insecure"),
+        .option("memory"), .option("weight-cache"), .option("instruction-set"), .option("data-directory"),
+        .option("join-token-file"), .option("certificate"), .option("key"), .option("authority"), .toggle("insecure"),
         .option("log-level"),
     ])
 
     static let configuration = CommandConfiguration(
         commandName: "shardline-node",
         abstract: "Holds a share of a model's layers and computes them for a coordinator.",
-        discussion: twins.helpText, version: ProgramVersion.text)
+        discussion: """
+            A node enrols once, with a join token that `shardline token create` prints on the coordinator's host: \
+            from a file (--join-token-file) or from SHARDLINE_JOIN_TOKEN.
+
+            \(twins.helpText)
+            """, version: ProgramVersion.text)
 
     @Option(name: .long, help: "Cluster configuration that lists this node.")
     var config: String?
 
     @Option(name: .long, help: "HOST:PORT of the coordinator, instead of --config.")
+    var coordinator: String?
+
+    @Option(name: .long, help: .init("The older name of --coordinator.", visibility: .hidden))
     var join: String?
 
-    @Option(name: .long, help: "This node's lasting name (default: the host's name).")
+    @Option(name: .long, help: "This node's lasting name (default: the certificate's, else the host's name).")
     var name: String?
+
+    @OptionGroup var security: NodeSecurityOptions
 
     @Option(name: [.customShort("m"), .long], help: "GGUF file that may be asked for; can be given several times.")
     var model: [String] = []
@@ -68,9 +81,6 @@ struct NodeCommand: AsyncParsableCommand {
     @Option(name: .long, help: "Kernels to use: \(InstructionSet.allCases.map(\.rawValue).joined(separator: ", ")).")
     var instructionSet: String?
 
-    @Flag(name: .long, help: "Allow plain connections beyond loopback.")
-    var insecure = false
-
     @Option(name: .long, help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 
@@ -81,6 +91,7 @@ struct NodeCommand: AsyncParsableCommand {
         if let logLevel, Telemetry.level(named: logLevel) == nil {
             throw ValidationError("--log-level must be one of \(Telemetry.levelNames.joined(separator: ", "))")
         }
+        try security.validate()
     }
 
     static func main() async {
@@ -92,6 +103,8 @@ struct NodeCommand: AsyncParsableCommand {
         } catch let error as EnvironmentDefaults.Failure {
             fail(error, status: 64)
         } catch let error as ConfigurationError {
+            fail(error, status: 78)
+        } catch let error as IdentityError {
             fail(error, status: 78)
         } catch  where exitCode(for: error) == .failure {
             fail(error, status: 1)
@@ -106,15 +119,23 @@ struct NodeCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let configured = try ConfiguredNode(path: config, name: name, allowsInsecure: insecure)
+        let configured = try ConfiguredNode(path: config, name: name, allowsInsecure: security.insecure)
         let level = logLevel ?? configured?.logLevel ?? "info"
         Telemetry.bootstrap(level: Telemetry.level(named: level) ?? .info)
-        let settings = try settings(configured)
-        let logger = Logger(label: settings.node.name)
+        var settings = try settings(configured)
+        var logger = Logger(label: settings.node.name)
+        let security = try await security.open(
+            configured, name: name, fallbackName: settings.node,
+            coordinator: (settings.coordinatorHost, settings.coordinatorPort), logger: logger)
+        if let security {
+            settings.node = security.name
+            logger = Logger(label: settings.node.name)
+            ReloadSignal.watch { security.reload() }
+        }
         var options = TransportOptions()
-        options.allowsNonLoopback = insecure || configured?.isInsecure == true
+        options.allowsNonLoopback = security == nil
         options.programVersion = ProgramVersion.text
-        let service = try await NodeService(settings: settings, options: options, logger: logger)
+        let service = try await NodeService(settings: settings, security: security, options: options, logger: logger)
         let running = Task { await service.run() }
         StopSignals.watch(ignoresInterrupt: stopWithParent) { running.cancel() }
         if stopWithParent { Self.stopWhenStandardInputEnds() }
@@ -138,11 +159,11 @@ struct NodeCommand: AsyncParsableCommand {
         guard let node = NodeID(name) else {
             throw ValidationError("--name '\(name)' must be 1 to 64 characters out of a-z A-Z 0-9 . _ -")
         }
-        guard let join = join ?? configured?.coordinator else {
-            throw ValidationError("give --config FILE, or --join HOST:PORT")
+        guard let address = coordinator ?? join ?? configured?.coordinator else {
+            throw ValidationError("give --config FILE, or --coordinator HOST:PORT")
         }
-        guard let coordinator = HostAndPort(join) else {
-            throw ValidationError("--join must be HOST:PORT, not '\(join)'")
+        guard let coordinator = HostAndPort(address) else {
+            throw ValidationError("--coordinator must be HOST:PORT, not '\(address)'")
         }
         let cores = ProcessInfo.processInfo.activeProcessorCount
         let threadCount = threads ?? configured?.node.threadCount ?? cores

@@ -2,6 +2,7 @@ import ArgumentParser
 import Cluster
 import Foundation
 import Gateway
+import Identity
 import Logging
 import Models
 import Orchestration
@@ -35,6 +36,9 @@ struct LocalCommand: AsyncParsableCommand {
     @Option(name: .long, help: "Folder where the nodes keep packed weights from start to start (default: none).")
     var weightCache: String?
 
+    @Flag(name: .long, help: "Plain text between the processes, nobody authenticated.")
+    var insecure = false
+
     @OptionGroup var serving: ServingOptions
 
     func validate() throws {
@@ -54,13 +58,20 @@ struct LocalCommand: AsyncParsableCommand {
         var settings = CoordinatorSettings()
         settings.nodeCountMin = nodes
         serving.apply(to: &settings)
+        let authority = try authority(logger: logger)
+        defer { authority?.remove() }
+        let security = try authority.map {
+            try CoordinatorSecurity(
+                .authority($0.authority, lifetimeSeconds: Self.certificateLifetimeSeconds), logger: logger)
+        }
         let coordinator = try await CoordinatorService(
-            host: "127.0.0.1", port: clusterPort, models: [served.model], settings: settings,
+            host: "127.0.0.1", port: clusterPort, models: [served.model], settings: settings, security: security,
             options: TransportOptions(), logger: logger)
         let processes = NodeProcesses()
         do {
             for index in 1...nodes {
-                try processes.start(arguments: nodeArguments(index: index, clusterPort: coordinator.port))
+                try processes.start(
+                    arguments: nodeArguments(index: index, clusterPort: coordinator.port, authority: authority))
             }
             let server = ServingProgram(
                 coordinator: coordinator, texts: [served.model.profile.name: served.text],
@@ -84,13 +95,41 @@ struct LocalCommand: AsyncParsableCommand {
         await coordinator.shutdown()
     }
 
-    private func nodeArguments(index: Int, clusterPort: Int) -> [String] {
+    private static let certificateLifetimeSeconds: Int64 = 86_400
+
+    /// Nil for plain text. Nodes find ready credentials in folders of their own: what is on a command line, others see.
+    private func authority(logger: Logger) throws -> LocalAuthority? {
+        guard !insecure else {
+            logger.warning("INSECURE: links are plain text and nobody is authenticated")
+            return nil
+        }
+        if let root = try? StatePlace.root(ProcessInfo.processInfo.environment),
+            let authority = try? LocalAuthority(root: root)
+        {
+            return authority
+        }
+        // Without a place for state commands of other terminals don't find it by the port alone.
+        // A name that nobody can have made before: the folder for temporary files is everybody's.
+        let root = FileManager.default.temporaryDirectory.appendingPathComponent("shardline-\(UUID().uuidString)")
+        let authority = try LocalAuthority(root: root.path, isTemporary: true)
+        logger.notice("certificates are kept in \(authority.authority.folder.path)")
+        return authority
+    }
+
+    private func nodeArguments(index: Int, clusterPort: Int, authority: LocalAuthority?) throws -> [String] {
         let cores = ProcessInfo.processInfo.activeProcessorCount
+        guard let name = NodeID("node-\(index)") else { throw BadConfiguration("node-\(index) is no name") }
         var arguments = [
-            "--join", "127.0.0.1:\(clusterPort)", "--name", "node-\(index)", "--model", model,
+            "--coordinator", "127.0.0.1:\(clusterPort)", "--name", name.name, "--model", model,
             "--threads", "\(threads ?? max(1, cores / nodes))", "--memory-share", "\(nodes)",
             "--log-level", serving.logLevel ?? "info",
         ]
+        if let authority {
+            let folder = try authority.makeNodeFolder(name, lifetimeSeconds: Self.certificateLifetimeSeconds)
+            arguments += ["--data-directory", folder]
+        } else {
+            arguments.append("--insecure")
+        }
         if let weightCache { arguments += ["--weight-cache", weightCache] }
         if let set = serving.instructionSet { arguments += ["--instruction-set", set] }
         return arguments

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ConfigurationFile
 import Foundation
+import Identity
 
 /// Flags from the environment, and the exit status that says what kind of error it was: 64 usage, 78 a bad file or
 /// setting, 1 the rest.
@@ -10,13 +11,24 @@ enum ProgramEnvironment {
         "local": EnvironmentDefaults(
             serving + [
                 .option("model", short: "m"), .option("nodes"), .option("threads", short: "t"), .option("port"),
-                .option("cluster-port"), .option("served-model-name"), .option("weight-cache"),
+                .option("cluster-port"), .option("served-model-name"), .option("weight-cache"), .toggle("insecure"),
             ]),
-        "serve": EnvironmentDefaults(serving + [.option("config"), .toggle("insecure")]),
-        "topology": EnvironmentDefaults([.option("coordinator"), .toggle("json"), .toggle("insecure")]),
+        "serve": EnvironmentDefaults(
+            serving + [
+                .option("config"), .option("data-directory"), .option("certificate"), .option("key"),
+                .option("authority"), .option("certificate-lifetime"), .toggle("insecure"),
+            ]),
+        "topology": EnvironmentDefaults([
+            .option("coordinator"), .option("credentials"), .option("data-directory"), .toggle("json"),
+            .toggle("insecure"),
+        ]),
+        "token": authority, "operator": authority, "certificate": authority,
         "chat": EnvironmentDefaults(asking + [.option("system")]),
         "generate": EnvironmentDefaults(asking + [.toggle("chat"), .toggle("timings")]),
     ]
+
+    /// Of all commands that work on the coordinator's data directory.
+    private static let authority = EnvironmentDefaults([.option("data-directory"), .option("config")])
 
     private static let serving: [EnvironmentDefaults.Flag] = [
         .option("ctx-size", short: "c"), .option("max-num-seqs"), .option("step-rows"), .option("kv-cache-tokens"),
@@ -49,7 +61,9 @@ enum ProgramEnvironment {
             fail(error, status: 78)
         } catch let error as ConfigurationError {
             fail(error, status: 78)
-        } catch where program.exitCode(for: error) != .failure {
+        } catch let error as IdentityError {
+            fail(error, status: 78)
+        } catch  where program.exitCode(for: error) != .failure {
             program.exit(withError: error)
         } catch {
             fail(error, status: 1)

@@ -19,28 +19,28 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(name: .long, help: "Cluster configuration (see cluster-configs/).")
     var config: String
 
-    @Flag(name: .long, help: "Allow plain connections beyond loopback, as `insecure: true` does.")
-    var insecure = false
+    @OptionGroup var security: CoordinatorSecurityOptions
 
     @OptionGroup var serving: ServingOptions
 
-    func validate() throws { try serving.validateLimits() }
+    func validate() throws {
+        try serving.validateLimits()
+        try security.validate()
+    }
 
     func run() async throws {
-        let cluster = try ClusterConfiguration.load(path: config, allowsInsecure: insecure)
+        let cluster = try ClusterConfiguration.load(path: config, allowsInsecure: security.insecure)
         let logger = serving.bootstrapLogging(label: "shardline", configured: cluster.logging.level)
-        if let folder = cluster.coordinator.dataDirectory {
-            logger.warning("nothing is kept in the data_directory \(folder) yet: requests do not outlive this process")
-        }
         let settings = try settings(cluster)
         let served = try cluster.models.map { try ServedModelFile(path: $0.path, name: $0.name) }
         var options = TransportOptions()
-        options.allowsNonLoopback = insecure || cluster.isInsecure
+        let security = try security.open(cluster, logger: logger)
+        options.allowsNonLoopback = security == nil
         options.programVersion = ProgramVersion.text
-        if options.allowsNonLoopback { logger.warning("links are plain TCP: nobody is authenticated on them") }
         let coordinator = try await CoordinatorService(
             host: cluster.coordinator.host, port: cluster.coordinator.port, models: served.map(\.model),
-            settings: settings, options: options, logger: logger)
+            settings: settings, security: security, options: options, logger: logger)
+        if let security { ReloadSignal.watch { security.update() } }
         logger.info("waiting for nodes at \(cluster.coordinator.host):\(coordinator.port)")
         let program = ServingProgram(
             coordinator: coordinator,

@@ -9,6 +9,7 @@ struct ShardlineCommand: AsyncParsableCommand {
         version: ProgramVersion.text,
         subcommands: [
             LocalCommand.self, ServeCommand.self, TopologyCommand.self, ChatCommand.self, GenerateCommand.self,
+            TokenCommand.self, OperatorCommand.self, CertificateCommand.self,
         ])
 
     static func main() async {

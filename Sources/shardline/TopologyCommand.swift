@@ -1,6 +1,8 @@
 import ArgumentParser
 import Cluster
 import ConfigurationFile
+import Foundation
+import Identity
 import Logging
 import Telemetry
 import Transport
@@ -17,10 +19,12 @@ struct TopologyCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "JSON instead of a table.")
     var json = false
 
-    @Flag(name: .long, help: "Allow a plain connection beyond loopback.")
-    var insecure = false
+    @OptionGroup var access: OperatorOptions
 
-    func validate() throws { _ = try address() }
+    func validate() throws {
+        _ = try address()
+        try access.validate()
+    }
 
     private func address() throws -> HostAndPort {
         guard let address = HostAndPort(coordinator) else {
@@ -33,9 +37,11 @@ struct TopologyCommand: AsyncParsableCommand {
         Telemetry.bootstrap(level: .warning)
         let address = try address()
         var options = TransportOptions()
-        options.allowsNonLoopback = insecure
+        let credentials = try access.credentials(coordinator: address)
+        options.allowsNonLoopback = credentials == nil
         let client = try await OperatorClient(
-            host: address.host, port: address.port, options: options, logger: Logger(label: "topology"))
+            host: address.host, port: address.port, credentials: credentials, options: options,
+            logger: Logger(label: "topology"))
         let table = TopologyTable(topology: try await client.topology())
         print(json ? table.json : table.text)
         await client.close()

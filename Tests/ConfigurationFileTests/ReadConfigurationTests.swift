@@ -34,6 +34,8 @@ import Vocabulary
         #expect(configuration.minimumNodeCount == 1)
         #expect(configuration.batching == ClusterConfiguration.Batching())
         #expect(configuration.isInsecure == false)
+        #expect(configuration.security == ClusterConfiguration.Security())
+        #expect(configuration.security.certificateLifetimeSeconds == 86_400)
         #expect(configuration.logging.level == "info")
         #expect(configuration.models == [ClusterConfiguration.Model(name: "m", path: "/etc/shardline/m.gguf")])
         let id = try #require(NodeID("a"))
@@ -60,6 +62,7 @@ import Vocabulary
                     memory: 1.5GiB
                     model_directory: /models/
                     weight_cache: ../cache
+                    data_directory: state
                   - {name: b, cpus: [4, 5], memory: 1048576, model_directory: local}
                 logging: {level: debug}
                 """, path: "conf/c.yaml")
@@ -84,7 +87,7 @@ import Vocabulary
                 == ClusterConfiguration.Node(
                     id: first.id, host: "example.org", port: 7501, threadCount: 2, cpus: [0, 1, 2, 3, 8], numaNode: 1,
                     memoryLimitBytes: 1_610_612_736, modelDirectory: "/models/",
-                    weightCacheDirectory: "conf/../cache"))
+                    weightCacheDirectory: "conf/../cache", dataDirectory: "conf/state"))
         let second = try configuration.node(named: "b", path: "c")
         #expect(second.cpus == [4, 5])
         #expect(second.weightCacheDirectory == nil)
@@ -102,12 +105,41 @@ import Vocabulary
         #expect(try ClusterConfiguration.parse(yaml: yaml, path: "c").gateway == ClusterConfiguration.Gateway())
     }
 
-    @Test func theProgramMayAllowPlainConnections() throws {
-        let yaml = Self.smallest + "\n    host: 10.0.0.1\n"
-        #expect(throws: ConfigurationError.self) { try ClusterConfiguration.parse(yaml: yaml, path: "c") }
-        let configuration = try ClusterConfiguration.parse(yaml: yaml, path: "c", allowsInsecure: true)
-        #expect(configuration.isInsecure)
+    @Test func readsSecurity() throws {
+        func parse(_ text: String, allowsInsecure: Bool = false) throws -> ClusterConfiguration {
+            try ClusterConfiguration.parse(
+                yaml: "\(text)\n\(Self.smallest)", path: "conf/c.yaml", allowsInsecure: allowsInsecure)
+        }
+        let security = try parse(
+            "security: {certificate: a.crt, key: /k, authority: ca.crt, certificate_lifetime: 90m}"
+        ).security
+        #expect(
+            security.files
+                == ClusterConfiguration.Security.Files(certificate: "conf/a.crt", key: "/k", authority: "conf/ca.crt"))
+        #expect(security.certificateLifetimeSeconds == 5400)
+        #expect(try parse("security: {insecure: true}").isInsecure)
+        #expect(try parse("insecure: true\nsecurity: {insecure: true}").isInsecure)
+        #expect(try !parse("security:\n# all comments").isInsecure)
+        #expect(try parse("insecure: false", allowsInsecure: true).isInsecure)
+        // Files in a configuration are no contradiction to a flag: that is typed for one run.
+        #expect(try parse("security: {certificate: a, key: b, authority: c}", allowsInsecure: true).isInsecure)
+    }
+
+    @Test func otherHostsNeedNoPermission() throws {
+        let yaml = Self.smallest + "\n    host: 10.0.0.1\ncoordinator: {host: example.org}\n"
+        let configuration = try ClusterConfiguration.parse(yaml: yaml, path: "c")
+        #expect(!configuration.isInsecure)
         #expect(configuration.nodes[0].host == "10.0.0.1")
+    }
+
+    /// The API is plain HTTP, whatever the cluster speaks inside.
+    @Test func theGatewayIsOpenedByName() throws {
+        let yaml = Self.smallest + "\ngateway: {host: 0.0.0.0, insecure: true}\n"
+        let configuration = try ClusterConfiguration.parse(yaml: yaml, path: "c")
+        #expect(!configuration.isInsecure && configuration.gateway.host == "0.0.0.0")
+        let plain = Self.smallest + "\ngateway: {host: 0.0.0.0}\n"
+        #expect(throws: ConfigurationError.self) { try ClusterConfiguration.parse(yaml: plain, path: "c") }
+        #expect(try ClusterConfiguration.parse(yaml: plain, path: "c", allowsInsecure: true).isInsecure)
     }
 
     @Test func loadNamesTheFile() throws {

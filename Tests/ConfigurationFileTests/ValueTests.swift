@@ -28,6 +28,19 @@ import Testing
         #expect(ByteSize.text(byteCount) == text)
     }
 
+    @Test(
+        arguments: [
+            ("90s", 90), ("30m", 1800), ("24h", 86_400), ("7d", 604_800), ("0s", 0), ("1h", 3600),
+        ] as [(String, Int64)])
+    func readsTimeSpans(text: String, seconds: Int64) { #expect(TimeSpanText.seconds(text) == seconds) }
+
+    @Test(arguments: ["", "s", "24", "-1s", "1.5h", "1 h", "h1", "1H", "1w", "٣h", "99999999999999999999s", "1h30m"])
+    func refusesOtherTimeSpans(text: String) { #expect(TimeSpanText.seconds(text) == nil) }
+
+    @Test(
+        arguments: [(90, "90s"), (1800, "30m"), (86_400, "1d"), (90_000, "25h"), (0, "0s")] as [(Int64, String)])
+    func writesTimeSpans(seconds: Int64, text: String) { #expect(TimeSpanText.text(seconds) == text) }
+
     @Test(arguments: [("0", [0]), ("0-3,8", [0, 1, 2, 3, 8]), ("8, 0-1", [8, 0, 1]), ("4095", [4095])])
     func readsCPULists(text: String, cpus: [Int]) {
         #expect(CPUList.parse(text) == cpus)

@@ -11,7 +11,9 @@ enum Main {
     private static let subjects: [(name: String, type: any FuzzSubject.Type)] = [
         ("gguf", GGUFFuzz.self),
         ("frames", FrameFuzz.self),
+        ("handshake", HandshakeFuzz.self),
         ("cache", CacheFileFuzz.self),
+        ("identity", IdentityFuzz.self),
     ]
 
     static func main() {

@@ -119,6 +119,15 @@ import Wire
         #expect(granted.revokedSerials == ["4a00ff", "00c1"])
     }
 
+    @Test func certificates() throws {
+        let renew = try Self.load("renew-certificate")
+        #expect(try renew.header.kind == .call && renew.header.method == 8)
+        #expect(try renew.decode(as: RenewCertificate.self).certificateRequest == Array(0x30..<0x60))
+        let revoked = try Self.load("certificates-revoked")
+        #expect(try revoked.header.kind == .oneWay && revoked.header.method == 18)
+        #expect(try revoked.decode(as: CertificatesRevoked.self).serials == ["4a00ff", "00c1"])
+    }
+
     @Test func register() throws {
         let frame = try Self.load("register")
         let header = try frame.header

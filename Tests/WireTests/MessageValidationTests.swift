@@ -77,8 +77,15 @@ import Wire
         for serial in ["", "0", "0G", "AB", String(repeating: "00", count: 21)] {
             expect(Enrolled.self, refuses: "Enrolled.revokedSerials[0]") { $0.text(2, serial) }
         }
-        expect(Enrolled.self, refuses: "Enrolled.revokedSerials: 4097 elements") {
+        expect(Enrolled.self, refuses: "Enrolled.revokedSerials[]: 4097 elements") {
             for _ in 0..<4097 { $0.text(2, "00") }
+        }
+        expect(RenewCertificate.self, refuses: "RenewCertificate.certificateRequest: 4097 bytes") {
+            $0.bytes(1, [UInt8](repeating: 1, count: 4097))
+        }
+        expect(CertificatesRevoked.self, refuses: "CertificatesRevoked.serials[1]") {
+            $0.text(1, "00")
+            $0.text(1, "0x")
         }
         // What is as large as it may be has room in its frame.
         let largest = Enrolled(

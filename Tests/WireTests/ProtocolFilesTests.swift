@@ -49,8 +49,8 @@ import Wire
         let given: [UInt16: String] = [
             1: "Coordinator.register", 2: "Coordinator.stagePrepared", 3: "Coordinator.stageFailed",
             4: "Coordinator.stepFinished", 5: "Coordinator.stepFailed", 6: "Coordinator.stageProgress",
-            7: "Coordinator.nodeLeaving", 16: "Node.prepare", 17: "Node.release", 32: "Stage.forward",
-            48: "Admin.topology",
+            7: "Coordinator.nodeLeaving", 8: "Coordinator.renewCertificate", 16: "Node.prepare", 17: "Node.release",
+            18: "Node.certificatesRevoked", 32: "Stage.forward", 48: "Admin.topology",
         ]
         for (number, name) in given { #expect(names[number] == name) }
     }

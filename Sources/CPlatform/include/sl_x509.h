@@ -45,7 +45,7 @@ typedef struct {
     int64_t not_before, not_after;
     /// For people; at most 64 bytes.
     const char *common_name;
-    /// The subject's one alternative name; null for an authority.
+    /// The subject's one alternative name.
     const char *uri;
     int may_listen;
 } sl_x509_contents;

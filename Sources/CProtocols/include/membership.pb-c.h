@@ -19,6 +19,8 @@ typedef struct Shardline__V1__NodeDescription Shardline__V1__NodeDescription;
 typedef struct Shardline__V1__RegisterRequest Shardline__V1__RegisterRequest;
 typedef struct Shardline__V1__RegisterReply Shardline__V1__RegisterReply;
 typedef struct Shardline__V1__NodeLeaving Shardline__V1__NodeLeaving;
+typedef struct Shardline__V1__RenewCertificate Shardline__V1__RenewCertificate;
+typedef struct Shardline__V1__CertificatesRevoked Shardline__V1__CertificatesRevoked;
 
 
 /* --- enums --- */
@@ -85,6 +87,39 @@ struct  Shardline__V1__NodeLeaving
 #define SHARDLINE__V1__NODE_LEAVING__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&shardline__v1__node_leaving__descriptor) \
     , (char *)protobuf_c_empty_string }
+
+
+/*
+ * Coordinator.renewCertificate. Answered with Enrolled.
+ */
+struct  Shardline__V1__RenewCertificate
+{
+  ProtobufCMessage base;
+  /*
+   * PKCS#10 in DER, signed with the key that the new certificate is to be for.
+   */
+  ProtobufCBinaryData certificate_request;
+};
+#define SHARDLINE__V1__RENEW_CERTIFICATE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&shardline__v1__renew_certificate__descriptor) \
+    , {0,NULL} }
+
+
+/*
+ * Node.certificatesRevoked: all certificates that are revoked and have not ended.
+ */
+struct  Shardline__V1__CertificatesRevoked
+{
+  ProtobufCMessage base;
+  /*
+   * Lowercase hexadecimal, two digits a byte.
+   */
+  size_t n_serials;
+  char **serials;
+};
+#define SHARDLINE__V1__CERTIFICATES_REVOKED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&shardline__v1__certificates_revoked__descriptor) \
+    , 0,NULL }
 
 
 /* Shardline__V1__NodeDescription methods */
@@ -163,6 +198,44 @@ Shardline__V1__NodeLeaving *
 void   shardline__v1__node_leaving__free_unpacked
                      (Shardline__V1__NodeLeaving *message,
                       ProtobufCAllocator *allocator);
+/* Shardline__V1__RenewCertificate methods */
+void   shardline__v1__renew_certificate__init
+                     (Shardline__V1__RenewCertificate         *message);
+size_t shardline__v1__renew_certificate__get_packed_size
+                     (const Shardline__V1__RenewCertificate   *message);
+size_t shardline__v1__renew_certificate__pack
+                     (const Shardline__V1__RenewCertificate   *message,
+                      uint8_t             *out);
+size_t shardline__v1__renew_certificate__pack_to_buffer
+                     (const Shardline__V1__RenewCertificate   *message,
+                      ProtobufCBuffer     *buffer);
+Shardline__V1__RenewCertificate *
+       shardline__v1__renew_certificate__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   shardline__v1__renew_certificate__free_unpacked
+                     (Shardline__V1__RenewCertificate *message,
+                      ProtobufCAllocator *allocator);
+/* Shardline__V1__CertificatesRevoked methods */
+void   shardline__v1__certificates_revoked__init
+                     (Shardline__V1__CertificatesRevoked         *message);
+size_t shardline__v1__certificates_revoked__get_packed_size
+                     (const Shardline__V1__CertificatesRevoked   *message);
+size_t shardline__v1__certificates_revoked__pack
+                     (const Shardline__V1__CertificatesRevoked   *message,
+                      uint8_t             *out);
+size_t shardline__v1__certificates_revoked__pack_to_buffer
+                     (const Shardline__V1__CertificatesRevoked   *message,
+                      ProtobufCBuffer     *buffer);
+Shardline__V1__CertificatesRevoked *
+       shardline__v1__certificates_revoked__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   shardline__v1__certificates_revoked__free_unpacked
+                     (Shardline__V1__CertificatesRevoked *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Shardline__V1__NodeDescription_Closure)
@@ -177,6 +250,12 @@ typedef void (*Shardline__V1__RegisterReply_Closure)
 typedef void (*Shardline__V1__NodeLeaving_Closure)
                  (const Shardline__V1__NodeLeaving *message,
                   void *closure_data);
+typedef void (*Shardline__V1__RenewCertificate_Closure)
+                 (const Shardline__V1__RenewCertificate *message,
+                  void *closure_data);
+typedef void (*Shardline__V1__CertificatesRevoked_Closure)
+                 (const Shardline__V1__CertificatesRevoked *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -187,6 +266,8 @@ extern const ProtobufCMessageDescriptor shardline__v1__node_description__descrip
 extern const ProtobufCMessageDescriptor shardline__v1__register_request__descriptor;
 extern const ProtobufCMessageDescriptor shardline__v1__register_reply__descriptor;
 extern const ProtobufCMessageDescriptor shardline__v1__node_leaving__descriptor;
+extern const ProtobufCMessageDescriptor shardline__v1__renew_certificate__descriptor;
+extern const ProtobufCMessageDescriptor shardline__v1__certificates_revoked__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -15,7 +15,9 @@ public distributed actor Admin {
         self.actorSystem = actorSystem
     }
 
+    /// For members too: it changes nothing.
     public distributed func topology(_ request: TopologyRequest) async throws -> TopologyReply {
-        TopologyReply(topology: await shell.topology())
+        try Caller.require(.operator, .node)
+        return TopologyReply(topology: await shell.topology())
     }
 }

@@ -15,9 +15,11 @@ public final class CoordinatorService: GenerationService {
     public let port: Int
 
     private let shell: CoordinatorShell
-    private let coordinator: Coordinator
-    private let admin: Admin
+    package let coordinator: Coordinator
+    package let admin: Admin
     private let system: ClusterActorSystem
+    /// Watches what is revoked and renewed; nil in a cluster without certificates.
+    private let watching: Task<Void, Never>?
 
     /// A model as it is served.
     public struct ServedModel: Sendable {
@@ -30,10 +32,14 @@ public final class CoordinatorService: GenerationService {
     }
 
     /// Starts to listen; throws a `TransportError` that names host and port when it can't.
+    ///
+    /// - Parameter security: nil runs the cluster in plain text, with nobody authenticated.
     public init(
-        host: String, port: Int, models: [ServedModel], settings: CoordinatorSettings, options: TransportOptions,
-        logger: Logger
+        host: String, port: Int, models: [ServedModel], settings: CoordinatorSettings,
+        security: CoordinatorSecurity?, options: TransportOptions, logger: Logger
     ) async throws {
+        var options = options
+        options.security = security?.transport
         // Grows at each start as long as the clock does not run backwards between two of them.
         let term = Term(UInt64(Date().timeIntervalSince1970 * 1000))
         let hook = PeerEventHook()
@@ -45,11 +51,12 @@ public final class CoordinatorService: GenerationService {
         let texts = Dictionary(models.map { ($0.profile.name, $0.text) }, uniquingKeysWith: { first, _ in first })
         let core = CoordinatorCore(
             settings: settings, term: term, models: models.map(\.profile), texts: texts)
-        let shell = CoordinatorShell(core: core, term: term, system: system, logger: logger)
+        let shell = CoordinatorShell(
+            core: core, term: term, revokedSerials: security?.revokedSerials, system: system, logger: logger)
         self.shell = shell
         self.models = models.map(\.profile)
         coordinator = system.withObject(WellKnownObject.coordinator) { [system] in
-            Coordinator(shell: shell, actorSystem: system)
+            Coordinator(shell: shell, security: security, actorSystem: system)
         }
         admin = system.withObject(WellKnownObject.admin) { [system] in Admin(shell: shell, actorSystem: system) }
         hook.set { event in
@@ -59,6 +66,10 @@ public final class CoordinatorService: GenerationService {
             }
         }
         self.port = try system.listen(host: host, port: port)
+        security?.listens(at: "\(host):\(self.port)")
+        watching = security.map { security in
+            Task { await security.watch { await shell.setRevoked($0) } }
+        }
     }
 
     public func unreadyReason() async -> String? { await shell.unreadyReason() }
@@ -72,5 +83,8 @@ public final class CoordinatorService: GenerationService {
     /// Totals since the start, and how busy all pipelines together are.
     public func throughputSample() async -> ThroughputLog.Sample { await shell.throughputSample() }
 
-    public func shutdown() async { await system.shutdown() }
+    public func shutdown() async {
+        watching?.cancel()
+        await system.shutdown()
+    }
 }

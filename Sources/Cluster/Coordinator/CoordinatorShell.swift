@@ -18,6 +18,8 @@ actor CoordinatorShell {
     private var incarnations: [NodeID: Incarnation] = [:]
     private var queues: [NodeID: OutboundQueue] = [:]
     private var timer: LoopTimer?
+    /// Nil in a cluster without certificates.
+    private var revokedSerials: [String]?
     private let promptTokens = Telemetry.metrics.counter(
         "prompt_tokens_total", help: "Prompt tokens of requests that have begun to answer.")
     private let generationTokens = Telemetry.metrics.counter("generation_tokens_total", help: "Tokens generated.")
@@ -30,7 +32,11 @@ actor CoordinatorShell {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { system.loop.asUnownedSerialExecutor() }
 
-    init(core: CoordinatorCore, term: Term, system: ClusterActorSystem, logger: Logger) {
+    /// - Parameter revokedSerials: of certificates; nil in a cluster without them.
+    init(
+        core: CoordinatorCore, term: Term, revokedSerials: [String]?, system: ClusterActorSystem, logger: Logger
+    ) {
+        self.revokedSerials = revokedSerials
         self.core = core
         self.term = term
         self.system = system
@@ -47,6 +53,7 @@ actor CoordinatorShell {
 
     func register(_ description: NodeDescription) -> RegisterReply {
         incarnations[description.node] = description.incarnation
+        tellRevoked(to: description.node)
         handle(.nodeRegistered(description))
         return RegisterReply(term: term, beatIntervalMilliseconds: 0)
     }
@@ -56,6 +63,24 @@ actor CoordinatorShell {
         incarnations[peer.node] = nil
         queues[peer.node] = nil
         handle(.nodeLost(peer.node, peer.incarnation, reason: reason))
+    }
+
+    // MARK: Certificates
+
+    /// Told to all nodes, and to each that registers later.
+    func setRevoked(_ serials: [String]) {
+        revokedSerials = serials
+        for node in incarnations.keys.sorted() { tellRevoked(to: node) }
+    }
+
+    private func tellRevoked(to node: NodeID) {
+        guard let revokedSerials else { return }
+        let message = CertificatesRevoked(serials: revokedSerials, stamp: FrameStamp(term: term))
+        let system = system
+        queue(to: node).enqueue {
+            try await Node.resolve(id: .init(node: node, object: WellKnownObject.node), using: system)
+                .certificatesRevoked(message)
+        }
     }
 
     // MARK: Generations

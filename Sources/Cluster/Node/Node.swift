@@ -8,17 +8,19 @@ public distributed actor Node {
     public typealias ActorSystem = ClusterActorSystem
 
     private let shell: NodeShell
+    private let security: NodeSecurity?
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { actorSystem.loop.asUnownedSerialExecutor() }
 
-    init(shell: NodeShell, actorSystem: ClusterActorSystem) {
+    init(shell: NodeShell, security: NodeSecurity?, actorSystem: ClusterActorSystem) {
         self.shell = shell
+        self.security = security
         self.actorSystem = actorSystem
     }
 
     /// Begins to load a stage; `Coordinator.stagePrepared` or `stageFailed` tells how it ended.
     public distributed func prepare(_ message: PrepareStage) async throws -> Empty {
-        try Self.requireCoordinator()
+        try Caller.require(.coordinator)
         if let reason = await shell.handle(.prepareAsked(message.assignment, message.stamp.term)) {
             throw RemoteFailure(code: "refused", message: reason)
         }
@@ -26,13 +28,13 @@ public distributed actor Node {
     }
 
     public distributed func release(_ message: ReleaseStage) async throws {
-        try Self.requireCoordinator()
+        try Caller.require(.coordinator)
         await shell.handle(.releaseAsked(message.pipeline, message.stamp.epoch, message.stamp.term))
     }
 
-    private static func requireCoordinator() throws {
-        guard ClusterActorSystem.sender?.role == .coordinator else {
-            throw RemoteFailure(code: "forbidden", message: "only the coordinator may call this")
-        }
+    /// All certificates that are not to be trusted any more; peers that showed one of them are dropped.
+    public distributed func certificatesRevoked(_ message: CertificatesRevoked) async throws {
+        try Caller.require(.coordinator)
+        security?.revoke(Set(message.serials))
     }
 }

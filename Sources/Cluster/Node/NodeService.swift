@@ -1,12 +1,12 @@
-public import Logging
-public import Transport
-public import Vocabulary
 import Foundation
 import Inference
+public import Logging
 import Memory
 import Orchestration
 import Synchronization
 public import Tensors
+public import Transport
+public import Vocabulary
 import Wire
 
 /// What a node is told by its command line or configuration.
@@ -44,15 +44,24 @@ public final class NodeService: Sendable {
     private let settings: NodeSettings
     private let system: ClusterActorSystem
     private let shell: NodeShell
-    private let node: Node
+    package let node: Node
     private let identity: PeerIdentity
-    private let port: Int
+    /// Where other nodes reach it.
+    public let port: Int
     private let coordinatorLosses: AsyncStream<String>
     private let speed: (readBytesPerSecond: Double, multiplyAddsPerSecond: Double)
     private let logger: Logger
+    private let security: NodeSecurity?
 
     /// Starts to listen; throws when it can't, or when threads or instruction set are not to be had.
-    public init(settings: NodeSettings, options: TransportOptions, logger: Logger) async throws {
+    ///
+    /// - Parameter security: of this node's name; nil runs it in plain text, with nobody authenticated.
+    public init(
+        settings: NodeSettings, security: NodeSecurity?, options: TransportOptions, logger: Logger
+    ) async throws {
+        var options = options
+        options.security = security?.transport
+        self.security = security
         self.settings = settings
         self.logger = logger
         identity = PeerIdentity(
@@ -85,7 +94,9 @@ public final class NodeService: Sendable {
             core: NodeCore(node: settings.node), system: system, compute: compute, library: library, pool: pool,
             logger: logger)
         self.shell = shell
-        node = system.withObject(WellKnownObject.node) { [system] in Node(shell: shell, actorSystem: system) }
+        node = system.withObject(WellKnownObject.node) { [system] in
+            Node(shell: shell, security: security, actorSystem: system)
+        }
         let (losses, continuation) = AsyncStream<String>.makeStream()
         coordinatorLosses = losses
         hook.set { event in
@@ -116,6 +127,8 @@ public final class NodeService: Sendable {
 
     /// Joins and stays joined until the task is cancelled.
     public func run() async {
+        let renewing = Task { await renewCertificates() }
+        defer { renewing.cancel() }
         var delayMilliseconds: UInt64 = 100
         var losses = coordinatorLosses.makeAsyncIterator()
         while !Task.isCancelled {
@@ -139,6 +152,14 @@ public final class NodeService: Sendable {
         await leave()
     }
 
+    private func renewCertificates() async {
+        let system = system
+        await security?.keepCurrent { request in
+            let address = ActorAddress(node: .coordinator, object: WellKnownObject.coordinator)
+            return try await Coordinator.resolve(id: address, using: system).renewCertificate(request)
+        }
+    }
+
     private func join() async throws {
         _ = try await system.connect(
             host: settings.coordinatorHost, port: settings.coordinatorPort, expecting: .coordinator)
@@ -155,6 +176,9 @@ public final class NodeService: Sendable {
         await shell.handle(.registered(reply.stamp.term))
         logger.info("joined the cluster as '\(settings.node)', listening on \(settings.host):\(port)")
     }
+
+    /// A stage as those are that the node makes when it is told to.
+    package func makeStage() -> Stage { Stage(shell: shell, actorSystem: system) }
 
     private func leave() async {
         let address = ActorAddress(node: .coordinator, object: WellKnownObject.coordinator)

@@ -18,9 +18,8 @@ public distributed actor Stage {
     /// Queues a step. The hidden states of the stage before, if there is one, are the message's bulk part:
     /// f32 [rows][hidden size], received where they are then read.
     public distributed func forward(_ message: ForwardStep) async throws {
-        guard let sender = ClusterActorSystem.sender else {
-            throw RemoteFailure(code: "forbidden", message: "steps come from the cluster only")
-        }
+        // Which of them it must be, the core knows: the one before in the pipeline.
+        let sender = try Caller.require(.coordinator, .node)
         await shell.stepArrived(message.step, term: message.stamp.term, from: sender.node, input: message.bulk)
     }
 }

@@ -35,6 +35,9 @@ public enum ClusterMethods {
         DistributedMethod(number: 7, name: "Coordinator.nodeLeaving", lane: .control, isOneWay: true) {
             try await $0.stub(of: Coordinator.self).nodeLeaving(NodeLeaving())
         },
+        DistributedMethod(number: 8, name: "Coordinator.renewCertificate", lane: .control, isOneWay: false) {
+            _ = try await $0.stub(of: Coordinator.self).renewCertificate(RenewCertificate())
+        },
     ]
 
     private static let node: [DistributedMethod] = [
@@ -43,6 +46,9 @@ public enum ClusterMethods {
         },
         DistributedMethod(number: 17, name: "Node.release", lane: .control, isOneWay: true) {
             try await $0.stub(of: Node.self).release(ReleaseStage())
+        },
+        DistributedMethod(number: 18, name: "Node.certificatesRevoked", lane: .control, isOneWay: true) {
+            try await $0.stub(of: Node.self).certificatesRevoked(CertificatesRevoked())
         },
     ]
 

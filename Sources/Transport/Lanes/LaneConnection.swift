@@ -20,6 +20,8 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
     var delegate: (any LaneDelegate)?
     /// The job it was given in the handshake.
     var lane = Lane.control
+    /// Where the handshake of an accepted connection has to wait for its turn.
+    var turnstile: HandshakeTurnstile?
     private(set) var isClosed = false
     private(set) var isReading = true
     private var isReadingAgain = false
@@ -77,7 +79,7 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
             loop.execute { [weak self] in self?.end(LaneEnd(kind: .connection, reason: reason)) }
         }
         // The end that opens an encrypted connection speaks first.
-        if !stream.isReady { read() }
+        if !stream.isReady, turnstile == nil { read() }
     }
 
     /// More waits to be sent than callers may queue.
@@ -102,7 +104,7 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
         if isLingering {
             discard()
         } else if isReading {
-            read()
+            if let turnstile, !stream.isReady { turnstile.pass(self) } else { read() }
         } else if !readiness.isDisjoint(with: [.ending, .broken]) {
             end(LaneEnd(kind: .connection, reason: "closed by the other end"))
         }

@@ -18,7 +18,10 @@ public struct Enrolled: WireValue, Hashable {
     public func encodeControl() throws(WireError) -> [UInt8] {
         let arena = try MessageArena(encoding: 1024 + certificates.reduce(0) { $0 + $1.count + 64 })
         let message = try arena.make(shardline__v1__enrolled__init)
-        try Self.checkCounts(certificates.count, revokedSerials.count) { $0.unencodable($1) }
+        guard certificates.count <= MessageLimits.certificateCountMax else {
+            throw Field("Enrolled.certificates").unencodable(
+                "\(certificates.count) elements; at most \(MessageLimits.certificateCountMax)")
+        }
         let list = try arena.take(certificates.count, of: ProtobufCBinaryData.self)
         for (index, certificate) in certificates.enumerated() {
             list[index] = try ByteStringCodec.encode(
@@ -27,16 +30,9 @@ public struct Enrolled: WireValue, Hashable {
         }
         message.pointee.n_certificates = certificates.count
         message.pointee.certificates = list
-        let serials = try arena.take(revokedSerials.count, of: UnsafeMutablePointer<CChar>?.self)
-        for (index, serial) in revokedSerials.enumerated() {
-            let field = Field("Enrolled.revokedSerials[]", at: index)
-            guard Self.isSerial(serial) else {
-                throw field.unencodable("\(String(reflecting: serial)) is no serial number")
-            }
-            serials[index] = try arena.string(serial, field)
-        }
         message.pointee.n_revoked_serials = revokedSerials.count
-        message.pointee.revoked_serials = serials
+        message.pointee.revoked_serials = try SerialsCodec.encode(
+            revokedSerials, "Enrolled.revokedSerials[]", in: arena)
         return try arena.pack(message, as: "Enrolled")
     }
 
@@ -45,43 +41,16 @@ public struct Enrolled: WireValue, Hashable {
         let arena = try MessageArena(decoding: control)
         defer { extendLifetime(arena) }
         let message = try arena.unpack(control, as: "Enrolled", shardline__v1__enrolled__unpack).pointee
-        try Self.checkCounts(message.n_certificates, message.n_revoked_serials) { $0.malformed($1) }
+        let count = try FieldReader.listCount(
+            message.n_certificates, max: MessageLimits.certificateCountMax, Field("Enrolled.certificates"))
         self.init()
-        for index in 0..<message.n_certificates {
+        for index in 0..<count {
             certificates.append(
                 try ByteStringCodec.decode(
                     message.certificates[index], max: MessageLimits.certificateByteCountMax,
                     Field("Enrolled.certificates[]", at: index)))
         }
-        for index in 0..<message.n_revoked_serials {
-            let field = Field("Enrolled.revokedSerials[]", at: index)
-            let serial = try FieldReader.string(message.revoked_serials[index], field)
-            guard Self.isSerial(serial) else {
-                throw field.malformed("\(String(reflecting: String(serial.prefix(64)))) is no serial number")
-            }
-            revokedSerials.append(serial)
-        }
-    }
-
-    private static func checkCounts(
-        _ certificateCount: Int, _ serialCount: Int, _ error: (Field, String) -> WireError
-    ) throws(WireError) {
-        guard certificateCount <= MessageLimits.certificateCountMax else {
-            throw error(
-                Field("Enrolled.certificates"),
-                "\(certificateCount) elements; at most \(MessageLimits.certificateCountMax)")
-        }
-        guard serialCount <= MessageLimits.serialCountMax else {
-            throw error(
-                Field("Enrolled.revokedSerials"), "\(serialCount) elements; at most \(MessageLimits.serialCountMax)")
-        }
-    }
-
-    private static func isSerial(_ text: String) -> Bool {
-        let count = text.utf8.count
-        guard count > 0, count <= MessageLimits.serialByteCountMax, count.isMultiple(of: 2) else { return false }
-        return text.utf8.allSatisfy {
-            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
-        }
+        revokedSerials = try SerialsCodec.decode(
+            message.revoked_serials, message.n_revoked_serials, "Enrolled.revokedSerials[]")
     }
 }

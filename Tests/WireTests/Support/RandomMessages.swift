@@ -147,6 +147,10 @@ extension RandomSource {
             host: text(), link: wide())
     }
 
+    mutating func serial() -> String {
+        bytes(1...20).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
     /// One value of every message, with its stamp.
     mutating func everyMessage() -> [any WireValue] {
         let doneBytes = wide()
@@ -156,9 +160,9 @@ extension RandomSource {
                 tokenID: text(), secret: text(), certificateRequest: bytes(0...500), role: role(), node: node()),
             Enrolled(
                 certificates: list(0...4) { $0.bytes(0...900) },
-                revokedSerials: list(0...5) { source in
-                    source.bytes(1...20).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-                }),
+                revokedSerials: list(0...5) { $0.serial() }),
+            RenewCertificate(certificateRequest: bytes(0...500), stamp: stamp()),
+            CertificatesRevoked(serials: list(0...5) { $0.serial() }, stamp: stamp()),
             Welcome(version: UInt8(int(1...255)), node: node(), incarnation: Incarnation(wide()), role: role()),
             RemoteFailure(code: RemoteFailure.Code.stale, message: text()),
             RegisterRequest(description: description()),

@@ -33,20 +33,16 @@ public struct CertificateAuthority: Sendable, CustomStringConvertible {
         let der = try X509.bytes(.system, "cannot make an authority") { out, error in
             withContents(
                 serial: newSerial(), notBefore: now - backdatingSeconds, notAfter: now + lifetimeSeconds,
-                commonName: "Shardline authority of \(cluster)", uri: nil, mayListen: false
+                commonName: "Shardline authority of \(cluster)", uri: IdentityURI.scheme + cluster, mayListen: false
             ) { contents in
                 key.withView { sl_x509_create_authority($0, contents, out, error) }
             }
         }
-        return try CertificateAuthority(
-            cluster: cluster, certificatePEM: try Certificates(ders: [der]).pem(), key: key)
+        return try CertificateAuthority(certificatePEM: try Certificates(ders: [der]).pem(), key: key)
     }
 
     /// An authority as it was stored; throws when certificate and key are not one authority's.
-    public init(cluster: String, certificatePEM: String, key: PrivateKey) throws(IdentityError) {
-        guard IdentityURI.isCluster(cluster) else {
-            throw IdentityError(.malformed, "'\(cluster.forPeople)' is no name of a cluster")
-        }
+    public init(certificatePEM: String, key: PrivateKey) throws(IdentityError) {
         let certificates = try Certificates(pem: certificatePEM, what: "the authority's certificate")
         guard certificates.ders.count == 1 else {
             throw IdentityError(.malformed, "the authority's certificate is not one but \(certificates.ders.count)")
@@ -56,9 +52,14 @@ public struct CertificateAuthority: Sendable, CustomStringConvertible {
         guard facts.isAuthority else {
             throw IdentityError(.malformed, "the authority's certificate may not sign others")
         }
+        guard facts.uriCount == 1, let cluster = IdentityURI.cluster(facts.uri) else {
+            throw IdentityError(
+                .noIdentity, "the authority's certificate does not name its cluster as spiffe://CLUSTER")
+        }
         try key.requireMatch(certificate)
+        try certificates.verify(against: certificates)
         self.cluster = cluster
-        self.certificatePEM = certificatePEM
+        self.certificatePEM = try certificates.pem()
         self.key = key
         notAfter = facts.notAfter
         fingerprint = try AuthorityFingerprint(certificateDER: certificate)
@@ -82,7 +83,8 @@ public struct CertificateAuthority: Sendable, CustomStringConvertible {
             request.withUnsafeBytes { sl_x509_check_request(X509.view($0), error) }
         }
         guard now < notAfter else {
-            throw IdentityError(.expired, "the cluster's authority has expired: make a new one and enrol all nodes again")
+            throw IdentityError(
+                .expired, "the cluster's authority has expired: make a new one and enrol all nodes again")
         }
         let uri = IdentityURI(cluster: cluster, role: role, name: name).text
         let der = try X509.bytes(.system, "cannot sign a certificate for \(role.rawValue) '\(name)'") { out, error in
@@ -109,20 +111,18 @@ public struct CertificateAuthority: Sendable, CustomStringConvertible {
     }
 
     private static func withContents<Result>(
-        serial: [UInt8], notBefore: Int64, notAfter: Int64, commonName: String, uri: String?, mayListen: Bool,
+        serial: [UInt8], notBefore: Int64, notAfter: Int64, commonName: String, uri: String, mayListen: Bool,
         _ body: (UnsafePointer<sl_x509_contents>) -> Result
     ) -> Result {
         serial.withUnsafeBytes { serial in
             // A common name has room for 64 characters.
             String(commonName.prefix(64)).withCString { name in
-                func fill(_ uri: UnsafePointer<CChar>?) -> Result {
+                uri.withCString { uri in
                     var contents = sl_x509_contents(
                         serial: X509.view(serial), not_before: notBefore, not_after: notAfter, common_name: name,
                         uri: uri, may_listen: mayListen ? 1 : 0)
                     return body(&contents)
                 }
-                guard let uri else { return fill(nil) }
-                return uri.withCString { fill($0) }
             }
         }
     }

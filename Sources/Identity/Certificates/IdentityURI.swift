@@ -2,6 +2,8 @@ import Vocabulary
 
 /// `spiffe://<cluster>/<role>/<name>` and its parts.
 struct IdentityURI: Hashable {
+    static let scheme = "spiffe://"
+
     let cluster: String
     let role: CertifiedRole
     let name: NodeID
@@ -15,13 +17,18 @@ struct IdentityURI: Hashable {
     /// Nil unless `text` is exactly of this form: there is one way to write an identity, so that two that look
     /// different are different.
     init?(_ text: String) {
-        let scheme = "spiffe://"
-        guard text.hasPrefix(scheme) else { return nil }
-        let parts = text.dropFirst(scheme.count).split(separator: "/", omittingEmptySubsequences: false)
+        guard text.hasPrefix(Self.scheme) else { return nil }
+        let parts = text.dropFirst(Self.scheme.count).split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 3, Self.isCluster(parts[0]), let role = CertifiedRole(rawValue: String(parts[1])),
             let name = NodeID(String(parts[2]))
         else { return nil }
         self.init(cluster: String(parts[0]), role: role, name: name)
+    }
+
+    /// The cluster of `spiffe://<cluster>`, an authority's URI.
+    static func cluster(_ text: String) -> String? {
+        let cluster = text.dropFirst(scheme.count)
+        return text.hasPrefix(scheme) && isCluster(cluster) ? String(cluster) : nil
     }
 
     var text: String { "spiffe://\(cluster)/\(role.rawValue)/\(name)" }

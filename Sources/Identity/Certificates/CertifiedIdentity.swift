@@ -27,8 +27,8 @@ public struct CertifiedIdentity: Hashable, Sendable, CustomStringConvertible {
         guard let parts = IdentityURI(facts.uri) else {
             throw IdentityError(
                 .noIdentity,
-                "the certificate is for '\(facts.uri.forPeople)', which is not spiffe://CLUSTER/ROLE/NAME with a role out "
-                    + "of coordinator, node and operator")
+                "the certificate is for '\(facts.uri.forPeople)', which is not spiffe://CLUSTER/ROLE/NAME with a role "
+                    + "out of coordinator, node and operator")
         }
         cluster = parts.cluster
         role = parts.role

@@ -60,6 +60,9 @@ public struct Certificates: Hashable, Sendable {
         }
     }
 
+    /// Who the first one is for.
+    public func identity() throws(IdentityError) -> CertifiedIdentity { try CertifiedIdentity(facts(0)) }
+
     func facts(_ index: Int) throws(IdentityError) -> CertificateFacts {
         try CertificateFacts(der: ders[index])
     }

@@ -38,8 +38,9 @@ public struct Credentials: Hashable, Sendable, CustomStringConvertible {
             throw IdentityError(.untrusted, "the certificate of \(identity), serial \(identity.serial), is revoked")
         }
         self.init(
-            identity: identity, certificateChainPEM: certificateChainPEM, privateKeyPEM: privateKeyPEM,
-            authoritiesPEM: authoritiesPEM, revokedSerials: revokedSerials)
+            identity: identity, certificateChainPEM: try chain.pem(),
+            privateKeyPEM: privateKeyPEM.hasSuffix("\n") ? privateKeyPEM : privateKeyPEM + "\n",
+            authoritiesPEM: try authorities.pem(), revokedSerials: revokedSerials)
     }
 
     private init(

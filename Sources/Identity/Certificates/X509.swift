@@ -6,7 +6,8 @@ enum X509 {
     static func call(
         _ kind: IdentityError.Kind, _ what: @autoclosure () -> String, _ body: (UnsafeMutablePointer<CChar>) -> Int32
     ) throws(IdentityError) {
-        let (status, reason) = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(sl_x509_error_size)) { room in
+        let (status, reason) = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(sl_x509_error_size)) {
+            room in
             room.initialize(repeating: 0)
             guard let start = room.baseAddress else { return (Int32(-1), "no memory") }
             let status = body(start)
