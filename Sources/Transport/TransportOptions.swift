@@ -27,6 +27,8 @@ public struct TransportOptions: Sendable {
     /// lane on which its one-way messages come is not read until half of them are done.
     public var mailboxFrameCountMax = 8192
     public var mailboxByteCountMax = 256 << 20
+    /// How fast bulk is sent to each peer.
+    public var bulkPacing = BulkPacing.automatic
     /// Bulk that a peer may send, granted and not yet there.
     public var bulkGrantCountMax = 1024
     public var bulkGrantByteCountMax = 16 << 30

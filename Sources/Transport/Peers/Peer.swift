@@ -16,6 +16,7 @@ final class Peer: LaneDelegate, @unchecked Sendable {
     let lanes: [LaneConnection]
     let calls = CallTable()
     let bulk: BulkExchange
+    let pacer: BulkPacer
     private let own: PeerIdentity
     private let loop: EventLoop
     private let handler: any PeerHandler
@@ -44,7 +45,9 @@ final class Peer: LaneDelegate, @unchecked Sendable {
             node: identity.node, loop: loop,
             limits: BulkExchange.Limits(
                 grantCountMax: options.bulkGrantCountMax, grantByteCountMax: options.bulkGrantByteCountMax))
+        pacer = BulkPacer(pacing: options.bulkPacing, loop: loop)
         bulk.attach(self)
+        pacer.attach(self)
     }
 
     subscript(lane: Lane) -> LaneConnection { lanes[Int(lane.rawValue)] }
@@ -184,7 +187,7 @@ final class Peer: LaneDelegate, @unchecked Sendable {
         case .ping:
             // What waits to be sent is a sign of life as well.
             if !lane.isBacklogged { lane.outbound.placeUrgently(self.frame(.pong, call: header.call)) }
-        case .pong: break
+        case .pong: if lane.lane == .control { pacer.pong(header.call) }
         case .goodbye:
             handler.peer(self, says: try failure(frame))
         case .grant: try bulk.granted(header.call, byteCount: header.actor)
