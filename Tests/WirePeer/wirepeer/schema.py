@@ -95,8 +95,9 @@ def messages() -> dict[str, type[Message]]:
     for file in _descriptors().file:
         pool.Add(file)
         names += [message.name for message in file.message_type]
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{PACKAGE}.{name}")) for name in names}
+    # Renamed in version 4.22 of the library.
+    make = getattr(message_factory, "GetMessageClass", None) or message_factory.MessageFactory(pool).GetPrototype
+    return {name: make(pool.FindMessageTypeByName(f"{PACKAGE}.{name}")) for name in names}
 
 
 @functools.cache
