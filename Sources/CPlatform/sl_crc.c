@@ -2,6 +2,9 @@
 
 #include <pthread.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 // Reflected form of the polynomial 0x1EDC6F41.
 #define POLYNOMIAL 0x82F63B78u
@@ -16,6 +19,14 @@ static uint32_t bytes_table[8][256];
 static uint32_t zeros_long[4][256];
 static uint32_t zeros_short[4][256];
 static bool has_instruction;
+#if defined(__x86_64__)
+// Carry-less products of several lanes of 128 bits; of 512 bits they are twice as fast as the instruction or more.
+static bool has_folding;
+static bool has_wide_folding;
+// What moves 16 bytes on by FOLD_STRIDE bytes: the factor of their first half, and of their second.
+static uint64_t fold_factors[2];
+#define FOLD_STRIDE 256u
+#endif
 static pthread_once_t prepared = PTHREAD_ONCE_INIT;
 
 // A linear map of remainders: map[i] is the image of bit i.
@@ -43,6 +54,15 @@ static void prepare_zeros(uint32_t table[4][256], uint32_t stride) {
     }
 }
 
+#if defined(__x86_64__)
+// x^exponent modulo the polynomial, reflected, as the factor of a carry-less product of reflected values.
+static uint64_t fold_factor(uint32_t exponent) {
+    uint32_t value = 0x80000000u;
+    for (; exponent > 0; exponent--) value = (value >> 1) ^ (POLYNOMIAL & (0u - (value & 1)));
+    return (uint64_t)value << 1;
+}
+#endif
+
 static void prepare(void) {
     for (uint32_t b = 0; b < 256; b++) {
         uint32_t value = b;
@@ -59,6 +79,10 @@ static void prepare(void) {
     prepare_zeros(zeros_short, SHORT_STRIDE);
 #if defined(__x86_64__)
     has_instruction = __builtin_cpu_supports("sse4.2");
+    has_folding = has_instruction && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("vpclmulqdq");
+    has_wide_folding = has_folding && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
+    fold_factors[0] = fold_factor(8 * FOLD_STRIDE + 32);
+    fold_factors[1] = fold_factor(8 * FOLD_STRIDE - 32);
 #endif
 }
 
@@ -117,9 +141,63 @@ __attribute__((target("sse4.2"))) static uint32_t extend_by_instruction(
 }
 #endif
 
+#if defined(__x86_64__)
+// Whole strides, at least one. What is folded together has the checksum of all that was folded.
+__attribute__((target("avx2,vpclmulqdq"))) static void fold(
+    uint32_t remainder, const uint8_t *bytes, size_t byte_count, uint8_t folded[FOLD_STRIDE]) {
+    __m256i factors = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)fold_factors));
+    __m256i sums[8];
+    for (int i = 0; i < 8; i++) sums[i] = _mm256_loadu_si256((const __m256i *)(bytes + 32 * i));
+    sums[0] = _mm256_xor_si256(sums[0], _mm256_zextsi128_si256(_mm_cvtsi32_si128((int)remainder)));
+    for (size_t offset = FOLD_STRIDE; offset < byte_count; offset += FOLD_STRIDE) {
+        for (int i = 0; i < 8; i++) {
+            __m256i first = _mm256_clmulepi64_epi128(sums[i], factors, 0x00);
+            __m256i second = _mm256_clmulepi64_epi128(sums[i], factors, 0x11);
+            __m256i next = _mm256_loadu_si256((const __m256i *)(bytes + offset + 32 * i));
+            sums[i] = _mm256_xor_si256(_mm256_xor_si256(first, second), next);
+        }
+    }
+    for (int i = 0; i < 8; i++) _mm256_storeu_si256((__m256i *)(folded + 32 * i), sums[i]);
+}
+
+__attribute__((target("avx512f,avx512vl,vpclmulqdq"))) static void fold_wide(
+    uint32_t remainder, const uint8_t *bytes, size_t byte_count, uint8_t folded[FOLD_STRIDE]) {
+    __m512i factors = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)fold_factors));
+    __m512i sums[4];
+    for (int i = 0; i < 4; i++) sums[i] = _mm512_loadu_si512(bytes + 64 * i);
+    sums[0] = _mm512_xor_si512(sums[0], _mm512_zextsi128_si512(_mm_cvtsi32_si128((int)remainder)));
+    for (size_t offset = FOLD_STRIDE; offset < byte_count; offset += FOLD_STRIDE) {
+        for (int i = 0; i < 4; i++) {
+            __m512i first = _mm512_clmulepi64_epi128(sums[i], factors, 0x00);
+            __m512i second = _mm512_clmulepi64_epi128(sums[i], factors, 0x11);
+            __m512i next = _mm512_loadu_si512(bytes + offset + 64 * i);
+            sums[i] = _mm512_ternarylogic_epi64(first, second, next, 0x96);
+        }
+    }
+    for (int i = 0; i < 4; i++) _mm512_storeu_si512(folded + 64 * i, sums[i]);
+}
+
+static uint32_t extend_by_folding(uint32_t remainder, const uint8_t *bytes, size_t byte_count) {
+    size_t folded_count = byte_count - byte_count % FOLD_STRIDE;
+    if (folded_count > FOLD_STRIDE) {
+        uint8_t folded[FOLD_STRIDE];
+        if (has_wide_folding) {
+            fold_wide(remainder, bytes, folded_count, folded);
+        } else {
+            fold(remainder, bytes, folded_count, folded);
+        }
+        remainder = extend_by_instruction(0, folded, FOLD_STRIDE);
+        bytes += folded_count;
+        byte_count -= folded_count;
+    }
+    return extend_by_instruction(remainder, bytes, byte_count);
+}
+#endif
+
 uint32_t sl_crc32c_extend(uint32_t checksum, const void *bytes, size_t byte_count) {
     pthread_once(&prepared, prepare);
 #if defined(__x86_64__)
+    if (has_folding) return ~extend_by_folding(~checksum, bytes, byte_count);
     if (has_instruction) return ~extend_by_instruction(~checksum, bytes, byte_count);
 #endif
     return ~extend_by_tables(~checksum, bytes, byte_count);

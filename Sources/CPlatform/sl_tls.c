@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { handshake_record_size = 2048 };
+
 /// Bytes `start ..< end` of a buffer that grows.
 typedef struct {
     uint8_t *bytes;
@@ -24,6 +26,8 @@ struct sl_tls_connection {
     size_t exempt_byte_count;
     sl_tls_judge judge;
     void *argument;
+    /// Records are still as small as in the handshake.
+    bool is_thrifty;
     bool has_pin;
     uint8_t pin[sl_tls_fingerprint_size];
 };
@@ -278,6 +282,8 @@ sl_tls_connection *sl_tls_create(
     // One reference serves as both.
     SSL_set_bio(connection->ssl, bio, bio);
     SSL_set_app_data(connection->ssl, connection);
+    // OpenSSL makes its buffer for writing as large as a record may be.
+    connection->is_thrifty = SSL_set_max_send_fragment(connection->ssl, handshake_record_size) == 1;
     if (accepts) {
         SSL_set_accept_state(connection->ssl);
     } else {
@@ -332,6 +338,12 @@ sl_tls_result sl_tls_read(
 
 sl_tls_result sl_tls_write(sl_tls_connection *connection, const void *bytes, size_t byte_count, sl_tls_error *error) {
     ERR_clear_error();
+    // Does nothing while something received waits to be read; then it is tried again next time.
+    if (connection->is_thrifty && SSL_free_buffers(connection->ssl) == 1) {
+        SSL_set_max_send_fragment(connection->ssl, sl_tls_record_size);
+        SSL_set_split_send_fragment(connection->ssl, sl_tls_record_size);
+        connection->is_thrifty = false;
+    }
     size_t written = 0;
     int returned = SSL_write_ex(connection->ssl, bytes, byte_count, &written);
     return returned == 1 ? sl_tls_done : result_of(connection, returned, "TLS cannot write", error);

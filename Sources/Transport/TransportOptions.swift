@@ -27,6 +27,11 @@ public struct TransportOptions: Sendable {
     /// lane on which its one-way messages come is not read until half of them are done.
     public var mailboxFrameCountMax = 8192
     public var mailboxByteCountMax = 256 << 20
+    /// Bulk that a peer may send, granted and not yet there.
+    public var bulkGrantCountMax = 1024
+    public var bulkGrantByteCountMax = 16 << 30
+    /// Of bulk transfers that are not given a time of their own, from the grant or the sending on.
+    public var bulkTimeout = Instant.Span.seconds(60)
     /// Told in the handshake, for logs.
     public var programVersion = ""
     /// Where others reach this process; nil tells them the host it listens on.

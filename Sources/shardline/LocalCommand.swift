@@ -109,8 +109,9 @@ struct LocalCommand: AsyncParsableCommand {
             return authority
         }
         // Without a place for state commands of other terminals don't find it by the port alone.
-        let authority = try LocalAuthority(
-            root: FileManager.default.temporaryDirectory.appendingPathComponent("shardline-\(getuid())").path)
+        // A name that nobody can have made before: the folder for temporary files is everybody's.
+        let root = FileManager.default.temporaryDirectory.appendingPathComponent("shardline-\(UUID().uuidString)")
+        let authority = try LocalAuthority(root: root.path, isTemporary: true)
         logger.notice("certificates are kept in \(authority.authority.folder.path)")
         return authority
     }

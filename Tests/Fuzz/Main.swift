@@ -11,6 +11,7 @@ enum Main {
     private static let subjects: [(name: String, type: any FuzzSubject.Type)] = [
         ("gguf", GGUFFuzz.self),
         ("frames", FrameFuzz.self),
+        ("handshake", HandshakeFuzz.self),
         ("cache", CacheFileFuzz.self),
         ("identity", IdentityFuzz.self),
     ]

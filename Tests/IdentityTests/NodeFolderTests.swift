@@ -14,6 +14,9 @@ import Testing
         #expect(try parent.mode(of: "node/credentials.pem") == 0o600)
         try folder.storeRevoked(["0b"])
         #expect(try folder.load() == credentials.revoking(["0b"]))
+        // A node that is told that it is revoked itself can still say who it was.
+        try folder.storeRevoked([credentials.identity.serial])
+        #expect(try folder.load()?.identity == credentials.identity)
         let next = try Sample.credentials(authority)
         try folder.store(next)
         #expect(try folder.load() == next)

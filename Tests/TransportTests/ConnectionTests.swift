@@ -151,9 +151,12 @@ struct ConnectionTests {
             #expect(connecting?.message.contains("--insecure") == true)
         }
         await a.end()
-        let refused = await error(TransportError.self) { try await b.system.connect(host: "127.0.0.1", port: port) }
+        let nobody = try SilentListener(accepts: false)
+        let refused = await error(TransportError.self) {
+            try await b.system.connect(host: "127.0.0.1", port: nobody.port)
+        }
         #expect(refused?.kind == .refused)
-        #expect(refused?.message.contains("127.0.0.1:\(port)") == true)
+        #expect(refused?.message.contains("127.0.0.1:\(nobody.port)") == true)
         let noName = await error(TransportError.self) { try await b.system.connect(host: "no.such.invalid", port: 1) }
         #expect(noName?.kind == .invalidAddress)
         for port in [-1, 0, 65_536] {

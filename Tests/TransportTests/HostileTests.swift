@@ -156,13 +156,21 @@ struct HostileTests {
     @Test func tooManyHalfOpenConnections() async throws {
         try await withVictim({
             $0.halfOpenCountMax = 8
-            $0.handshakeTimeout = .seconds(5)
             $0.halfOpenCountMaxPerAddress = 8
+            $0.handshakeTimeout = .seconds(60)
         }) { _, port in
-            var lanes: [RawLane] = []
-            for _ in 0..<20 { lanes.append(try RawLane(port: port)) }
-            for lane in lanes[8...] { #expect(try await lane.isEnded(within: 4)) }
-            for lane in lanes[..<8] { #expect(try await lane.isEnded(within: 20)) }
+            var open = try (0..<20).map { _ in try RawLane(port: port, tls: nil) }
+            try await eventually("no more than eight stay", seconds: 30) {
+                var rest: [RawLane] = []
+                for lane in open {
+                    if try await !lane.isEnded(within: 0.02) { rest.append(lane) }
+                }
+                open = rest
+                return open.count <= 8
+            }
+            #expect(open.count == 8)
+            for lane in open { lane.hangUp() }
+            try await Task.sleep(for: .milliseconds(1200))
             let proper = try await RawPeer("proper", port: port)
             proper.hangUp()
         }
@@ -307,7 +315,10 @@ struct HostileTests {
             let raw = try await RawPeer("raw", port: port)
             let pings = Array((0..<1000).map { _ in RawLane.frame(.ping, incarnation: 77) }.joined())
             for _ in 0..<20 { try await raw.control.write(pings) }
-            #expect(try await raw.control.readFrame(keepsPings: true)?.header.kind == .pong)
+            var first = try await raw.control.readFrame(keepsPings: true)?.header.kind
+            // On a busy machine it may ask itself whether we live.
+            while first == .ping { first = try await raw.control.readFrame(keepsPings: true)?.header.kind }
+            #expect(first == .pong)
             raw.hangUp()
             try await eventually("the flood ends") { victim.lostReasons.count == 1 }
         }

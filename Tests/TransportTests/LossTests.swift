@@ -59,7 +59,7 @@ struct LossTests {
                 for number in 0..<200 as Range<UInt64> { try await echo.note(TestValue(number)) }
                 await a.system.shutdown()
                 try await eventually("the loss is told") { b.lostReasons.count == 1 }
-                #expect(b.notebook.allNumbers == Array(0..<200))
+                #expect(b.notebook.allNumbers == Array(0..<200), "\(TestMode.current) \(b.lostReasons)")
             }
         }
     }

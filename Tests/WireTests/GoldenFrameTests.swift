@@ -67,7 +67,8 @@ import Wire
                 try bulk.withUnsafeBytes { try header.verifyBody(control: control, bulk: $0) }
             }
             guard frame.message != "-" else {
-                #expect(frame.bytes.count == 80, "\(frame.name)")
+                #expect(control.isEmpty, "\(frame.name)")
+                #expect(bulk.isEmpty || header.kind == .piece, "\(frame.name)")
                 continue
             }
             let type = try #require(types[frame.message], "\(frame.name)")
@@ -86,6 +87,21 @@ import Wire
             incarnation: Incarnation(0x0123_4567_89AB_CDEF), role: "node", lane: .control, listenPort: 7101,
             host: "127.0.0.1", link: 0x1122_3344_5566_7788)
         #expect(try frame.decode() == expected)
+    }
+
+    @Test func bulkTransfer() throws {
+        let grant = try Self.load("grant").header
+        #expect(grant.kind == .grant && grant.call == 5 && grant.actor == 100_000 && grant.flags == [])
+        let piece = try Self.load("piece")
+        let header = try piece.header
+        #expect(header.kind == .piece && header.call == 5 && header.actor == 64 && header.flags == .checksummed)
+        #expect(try piece.bulk == Array(0..<16))
+        #expect(try Self.load("landed").header.kind == .landed)
+        let revoke = try Self.load("revoke")
+        #expect(try revoke.header.kind == .revoke && revoke.header.call == 5)
+        #expect(try revoke.decode(as: RemoteFailure.self).code == "timedOut")
+        let abandon = try Self.load("abandon")
+        #expect(try abandon.header.kind == .abandon && abandon.header.call == 6)
     }
 
     @Test func enrolment() throws {

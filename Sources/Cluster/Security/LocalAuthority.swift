@@ -7,12 +7,17 @@ public import Vocabulary
 public struct LocalAuthority: Sendable {
     public let authority: AuthorityFolder
     private let path: String
+    /// What goes at the end.
+    private let removedPath: String
 
-    /// - Parameter root: of the programs' state. Folders that others of this kind have left there are removed.
-    public init(root: String) throws(IdentityError) {
+    /// - Parameters:
+    ///   - root: of the programs' state. Folders that others of this kind have left there are removed.
+    ///   - isTemporary: `root` is for this process alone and goes with it.
+    public init(root: String, isTemporary: Bool = false) throws(IdentityError) {
         let parent = "\(root)/local"
         Self.removeLeftovers(in: parent)
         path = "\(parent)/\(ProcessInfo.processInfo.processIdentifier)"
+        removedPath = isTemporary ? root : path
         authority = try AuthorityFolder(path: path, creates: true)
     }
 
@@ -25,7 +30,7 @@ public struct LocalAuthority: Sendable {
     }
 
     /// At the end.
-    public func remove() { try? FileManager.default.removeItem(atPath: path) }
+    public func remove() { try? FileManager.default.removeItem(atPath: removedPath) }
 
     /// A process that was killed could not remove its own. One that runs holds a lock.
     private static func removeLeftovers(in parent: String) {

@@ -71,13 +71,14 @@ public final class NodeSecurity: Sendable {
                     "\(folder.folder.path) holds the certificate of another cluster than the join token's: move the "
                         + "folder away, or give another --data-directory")
             }
-            if stored.identity.isValid(at: UnixTime.now) {
+            let isRevoked = stored.revokedSerials.contains(stored.identity.serial)
+            if stored.identity.isValid(at: UnixTime.now), !isRevoked {
                 if enrolment != nil {
                     logger.info("this node has its certificate already: the join token is not used")
                 }
                 return NodeSecurity(.folder(folder, lock), stored, logger: logger)
             }
-            guard enrolment != nil else { throw ended(stored.identity) }
+            guard enrolment != nil else { throw ended(stored.identity, isRevoked: isRevoked) }
         }
         guard let enrolment else {
             throw IdentityError(
@@ -115,10 +116,11 @@ public final class NodeSecurity: Sendable {
         return false
     }
 
-    private static func ended(_ identity: CertifiedIdentity) -> IdentityError {
-        IdentityError(
+    private static func ended(_ identity: CertifiedIdentity, isRevoked: Bool = false) -> IdentityError {
+        let what = isRevoked ? "is revoked" : "ended at \(UnixTime.text(identity.notAfter))"
+        return IdentityError(
             .expired,
-            "the certificate of \(identity) ended at \(UnixTime.text(identity.notAfter)): make a join token on the "
+            "the certificate of \(identity) \(what): make a join token on the "
                 + "coordinator's host (`shardline token create --node \(identity.name)`) and start the node with "
                 + "it once")
     }
@@ -197,7 +199,7 @@ public final class NodeSecurity: Sendable {
                     let retry = RenewalSchedule.retrySeconds(of: identity)
                     guard UnixTime.now <= identity.notAfter else {
                         logger.error("\(Self.ended(identity))")
-                        // A connection that stands goes on; it may be renewed yet when the coordinator forgives.
+                        // A connection that stands goes on, and it is the coordinator's clock that decides.
                         guard await Self.sleep(until: UnixTime.now + max(retry, 60)) else { return }
                         continue
                     }

@@ -17,13 +17,14 @@ public struct NodeFolder: Sendable {
         return lock
     }
 
-    /// What was stored; nil when there is nothing. A damaged file is named and stays as it is.
+    /// What was stored; nil when there is nothing. A damaged file is named and stays as it is. The certificate may have
+    /// ended, and it may be among the revoked.
     public func load() throws(IdentityError) -> Credentials? {
         guard let bytes = try folder.read(Self.credentialsFile) else { return nil }
         let path = folder.path(of: Self.credentialsFile)
         do {
-            return try CredentialsBundle.parse(
-                String(decoding: bytes, as: UTF8.self), what: path, revokedSerials: try revokedSerials())
+            return try CredentialsBundle.parse(String(decoding: bytes, as: UTF8.self), what: path)
+                .revoking(try revokedSerials())
         } catch {
             throw IdentityError(error.kind, "\(error.message); to enrol again with a join token, move it away")
         }

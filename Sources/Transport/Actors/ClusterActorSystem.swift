@@ -107,6 +107,10 @@ public final class ClusterActorSystem: DistributedActorSystem, Sendable {
     /// All connected peers, in order of their names.
     public var connectedPeers: [PeerIdentity] { core.peers.all.map(\.identity) }
 
+    func connectedPeer(_ node: NodeID) -> Peer? { core.peers.peer(node) }
+
+    var bulkTimeout: Instant.Span { core.options.bulkTimeout }
+
     /// Says goodbye to all peers, stops listening, and returns once all lanes are closed, at most a second later. What
     /// was queued is still sent.
     public func shutdown() async {

@@ -20,6 +20,8 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
     var delegate: (any LaneDelegate)?
     /// The job it was given in the handshake.
     var lane = Lane.control
+    /// Where the handshake of an accepted connection has to wait for its turn.
+    var turnstile: HandshakeTurnstile?
     private(set) var isClosed = false
     private(set) var isReading = true
     private var isReadingAgain = false
@@ -29,7 +31,9 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
     private var whenLingered: (@Sendable () -> Void)?
 
     /// Of one turn, so that a lane full of bulk leaves time for the others.
-    private static let readByteCountMax = 1 << 20
+    private static let readByteCountMax = 256 << 10
+    private static let wakeByteCount = 128 << 10
+    private var lowWaterByteCount = 1
     /// How long the other end has to read our last words.
     private static let lingerTime = Instant.Span.seconds(1)
 
@@ -64,7 +68,7 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
             loop.execute { [weak self] in self?.end(LaneEnd(kind: .connection, reason: reason)) }
         }
         // The end that opens an encrypted connection speaks first.
-        if !stream.isReady { read() }
+        if !stream.isReady, turnstile == nil { read() }
     }
 
     /// More waits to be sent than callers may queue.
@@ -89,7 +93,7 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
         if isLingering {
             discard()
         } else if isReading {
-            read()
+            if let turnstile, !stream.isReady { turnstile.pass(self) } else { read() }
         } else if !readiness.isDisjoint(with: [.ending, .broken]) {
             end(LaneEnd(kind: .connection, reason: "closed by the other end"))
         }
@@ -126,6 +130,7 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
     private func readTurn() {
         // What is left from before a pause goes first; the reader relies on it.
         deliver()
+        defer { awaitMore() }
         var budget = Self.readByteCountMax
         while budget > 0, isReading, !isClosed, !isLingering {
             let (progress, isDrained) = reader.read(from: stream)
@@ -145,11 +150,23 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
         }
     }
 
+    /// In the midst of bulk the loop is woken for a good part of it, not for every packet. Never for more than what
+    /// must come: that would be waited for in vain.
+    private func awaitMore() {
+        guard lane == .bulk, !isClosed, !stream.protectsBytes else { return }
+        let count = max(1, min(reader.certainByteCount, Self.wakeByteCount))
+        guard count != lowWaterByteCount else { return }
+        lowWaterByteCount = count
+        socket.setReceiveLowWater(count)
+    }
+
     /// Hands on the frames that are complete.
     private func deliver() {
         do {
             while isReading, !isClosed, !isLingering, let delegate {
-                guard let frame = try reader.next(admit: { try delegate.lane(self, admit: $0) }) else { return }
+                guard let frame = try reader.next(
+                    admit: { try delegate.lane(self, admit: $0) }, place: { try delegate.lane(self, placeFor: $0) })
+                else { return }
                 try delegate.lane(self, received: frame)
             }
         } catch let error as LaneEnd {

@@ -20,18 +20,28 @@ struct OutboundBytes: Sendable {
     private var spares: [ByteChunk] = []
     private(set) var byteCount = 0
 
+    /// All that ever was appended, written or not.
+    private(set) var appendedByteCount: UInt64 = 0
+
     private static let spareCountMax = 4
 
     mutating func append(_ frame: OutboundFrame) {
-        let count = FrameHeader.byteCount + frame.control.count
+        append(frame.header, frame.control)
+        if let bulk = frame.bulk { append(bulk) }
+    }
+
+    mutating func append(_ header: FrameHeader, _ control: [UInt8] = []) {
+        let count = FrameHeader.byteCount + control.count
         if count > chunk.capacity - chunk.used { replaceChunk(byteCount: count) }
         let bytes = chunk.take(count)
-        frame.header.encode(into: bytes)
-        UnsafeMutableRawBufferPointer(rebasing: bytes[FrameHeader.byteCount...]).copyBytes(from: frame.control)
+        header.encode(into: bytes)
+        UnsafeMutableRawBufferPointer(rebasing: bytes[FrameHeader.byteCount...]).copyBytes(from: control)
         append(bytes, owner: chunk)
-        if let bulk = frame.bulk, bulk.byteCount > 0 {
-            append(UnsafeMutableRawBufferPointer(start: bulk.base, count: bulk.byteCount), owner: bulk.buffer)
-        }
+    }
+
+    mutating func append(_ bulk: BufferSlice) {
+        guard bulk.byteCount > 0 else { return }
+        append(UnsafeMutableRawBufferPointer(start: bulk.base, count: bulk.byteCount), owner: bulk.buffer)
     }
 
     /// A chunk with room for `byteCount` bytes: one whose bytes are all sent, if there is one.
@@ -52,6 +62,7 @@ struct OutboundBytes: Sendable {
     private mutating func append(_ bytes: UnsafeMutableRawBufferPointer, owner: any Sendable & AnyObject) {
         guard let base = bytes.baseAddress else { return }
         byteCount += bytes.count
+        appendedByteCount += UInt64(bytes.count)
         // Small frames that lie behind each other go as one part.
         if head < segments.count, segments[segments.count - 1].owner === owner,
             segments[segments.count - 1].base + segments[segments.count - 1].byteCount == base

@@ -11,9 +11,9 @@ struct OutboundFrame: Sendable {
     var byteCount: Int { header.frameByteCount }
 
     /// A frame without a body.
-    init(_ kind: FrameKind, call: UInt64 = 0, incarnation: Incarnation, version: UInt8) {
+    init(_ kind: FrameKind, call: UInt64 = 0, object: UInt64 = 0, incarnation: Incarnation, version: UInt8) {
         header = FrameHeader(
-            kind: kind, call: call, stamp: FrameStamp(incarnation: incarnation), version: version)
+            kind: kind, call: call, actor: object, stamp: FrameStamp(incarnation: incarnation), version: version)
         control = []
         bulk = nil
     }

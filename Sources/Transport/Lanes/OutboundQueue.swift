@@ -29,6 +29,8 @@ final class OutboundQueue: Sendable {
 
     private struct State: Sendable {
         var bytes = OutboundBytes()
+        /// Sends when little else is queued.
+        var source: (any BulkSource)?
         var parked: [Parked] = []
         var lastTicket: UInt64 = 0
         /// A thread is writing; it sees what is added meanwhile.
@@ -50,7 +52,9 @@ final class OutboundQueue: Sendable {
     }
 
     /// At once, so that a thread, above all the loop's, gets to other work.
-    private static let writeByteCountMax = 1 << 20
+    private static let writeByteCountMax = 256 << 10
+    /// With less than this queued, the source is asked for more.
+    private static let refillByteCount = 256 << 10
 
     init(stream: any ByteStream, byteCountMax: Int) {
         self.stream = stream
@@ -67,6 +71,8 @@ final class OutboundQueue: Sendable {
         self.watch.withLock { $0 = watch }
         self.onBroken.withLock { $0 = onBroken }
     }
+
+    func attach(_ source: any BulkSource) { state.withLock { $0.source = source } }
 
     // MARK: Adding
 
@@ -157,6 +163,9 @@ final class OutboundQueue: Sendable {
 
     var queuedByteCount: Int { state.withLock { $0.bytes.byteCount } }
 
+    /// The source has something to send.
+    func kick() { flush() }
+
     // MARK: Writing
 
     /// The socket takes bytes again. On the loop.
@@ -191,7 +200,11 @@ final class OutboundQueue: Sendable {
     }
 
     private func next(_ state: inout State, budget: Int) -> Work {
-        if state.isDead { state.bytes.removeAll() }
+        if state.isDead {
+            state.bytes.removeAll()
+        } else if let source = state.source, state.closed == nil {
+            while state.bytes.byteCount < Self.refillByteCount, source.fill(&state.bytes) {}
+        }
         guard state.bytes.byteCount > 0 else {
             state.isWriting = false
             return state.isFinishing ? .finish : .rest
@@ -222,15 +235,16 @@ final class OutboundQueue: Sendable {
     }
 
     private func wrote(_ count: Int, isBlocked: Bool, budget: Int) -> Work {
-        let (work, admitted) = state.withLock { state -> (Work, [Parked]) in
+        let (work, admitted, source, written) = state.withLock {
+            state -> (Work, [Parked], (any BulkSource)?, UInt64) in
             state.bytes.remove(count)
+            let written = state.bytes.appendedByteCount - UInt64(state.bytes.byteCount)
             let admitted = admit(&state)
-            if isBlocked {
-                block(&state)
-                return (.rest, admitted)
-            }
-            return (next(&state, budget: budget), admitted)
+            guard isBlocked else { return (next(&state, budget: budget), admitted, state.source, written) }
+            block(&state)
+            return (.rest, admitted, state.source, written)
         }
+        source?.wrote(upTo: written)
         for parked in admitted { parked.whenQueued?(.success(())) }
         return work
     }
@@ -287,6 +301,7 @@ final class OutboundQueue: Sendable {
     private func refuse(_ error: TransportError, _ change: @Sendable (inout State) -> Void) {
         let parked = state.withLock { state -> [Parked] in
             if state.closed == nil { state.closed = error }
+            state.source = nil
             change(&state)
             defer { state.parked = [] }
             return state.parked

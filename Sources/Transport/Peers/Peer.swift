@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import Vocabulary
 import Wire
@@ -14,6 +15,7 @@ final class Peer: LaneDelegate, @unchecked Sendable {
     /// By their raw values.
     let lanes: [LaneConnection]
     let calls = CallTable()
+    let bulk: BulkExchange
     private let own: PeerIdentity
     private let loop: EventLoop
     private let handler: any PeerHandler
@@ -27,7 +29,7 @@ final class Peer: LaneDelegate, @unchecked Sendable {
 
     init(
         identity: PeerIdentity, host: String, listenPort: Int, version: UInt8, lanes: [LaneConnection],
-        own: PeerIdentity, loop: EventLoop, handler: any PeerHandler
+        own: PeerIdentity, loop: EventLoop, options: TransportOptions, handler: any PeerHandler
     ) {
         self.identity = identity
         self.host = host
@@ -38,6 +40,11 @@ final class Peer: LaneDelegate, @unchecked Sendable {
         self.loop = loop
         self.handler = handler
         heard = Array(repeating: EventLoop.now, count: lanes.count)
+        bulk = BulkExchange(
+            node: identity.node, loop: loop,
+            limits: BulkExchange.Limits(
+                grantCountMax: options.bulkGrantCountMax, grantByteCountMax: options.bulkGrantByteCountMax))
+        bulk.attach(self)
     }
 
     subscript(lane: Lane) -> LaneConnection { lanes[Int(lane.rawValue)] }
@@ -53,8 +60,30 @@ final class Peer: LaneDelegate, @unchecked Sendable {
             isChecksummed: lane.needsChecksums)
     }
 
-    func frame(_ kind: FrameKind, call: UInt64) -> OutboundFrame {
-        OutboundFrame(kind, call: call, incarnation: own.incarnation, version: version)
+    func frame(_ kind: FrameKind, call: UInt64, object: UInt64 = 0) -> OutboundFrame {
+        OutboundFrame(kind, call: call, object: object, incarnation: own.incarnation, version: version)
+    }
+
+    /// The header of a piece of a bulk transfer, whose bytes `parts` tells.
+    func piece(of transfer: UInt64, at position: Int, _ parts: Slice<UnsafeMutableBufferPointer<iovec>>) -> FrameHeader {
+        var header = FrameHeader(
+            kind: .piece, bulkByteCount: parts.reduce(0) { $0 + $1.iov_len }, call: transfer, actor: UInt64(position),
+            stamp: FrameStamp(incarnation: own.incarnation), version: version)
+        guard self[.bulk].needsChecksums else { return header }
+        header.flags = .checksummed
+        for part in parts {
+            header.bodyChecksum = CRC32C.extend(
+                header.bodyChecksum, with: UnsafeRawBufferPointer(start: part.iov_base, count: part.iov_len))
+        }
+        return header
+    }
+
+    /// Queues a small frame of the protocol's own.
+    func sendControl(_ frame: OutboundFrame) { self[.control].outbound.placeUrgently(frame) }
+
+    func sendControl(_ kind: FrameKind, call: UInt64, _ failure: RemoteFailure) {
+        // A failure is cut to what fits a frame.
+        if let frame = try? frame(kind, failure, call: call, on: self[.control]) { sendControl(frame) }
     }
 
     /// Queues a frame; suspends while the lane is full.
@@ -127,7 +156,23 @@ final class Peer: LaneDelegate, @unchecked Sendable {
                 kind: .violation,
                 reason: "a frame of incarnation \(incarnation) from incarnation \(identity.incarnation)")
         }
+        if let needed = Self.lane(of: header.kind), lane.lane != needed {
+            throw LaneEnd(kind: .violation, reason: "a \(header.kind) frame on the \(lane.lane) lane")
+        }
         try lane.requireChecksum(header)
+    }
+
+    /// The only lane for this kind; nil when there are several.
+    private static func lane(of kind: FrameKind) -> Lane? {
+        switch kind {
+        case .goodbye, .grant, .landed, .revoke, .abandon: .control
+        case .piece: .bulk
+        default: nil
+        }
+    }
+
+    func lane(_ lane: LaneConnection, placeFor piece: FrameHeader) throws -> InboundTransfer? {
+        try bulk.admit(piece: piece)
     }
 
     func lane(_ lane: LaneConnection, received frame: FrameReader.Frame) throws {
@@ -141,13 +186,18 @@ final class Peer: LaneDelegate, @unchecked Sendable {
             if !lane.isBacklogged { lane.outbound.placeUrgently(self.frame(.pong, call: header.call)) }
         case .pong: break
         case .goodbye:
-            guard lane.lane == .control else {
-                throw LaneEnd(kind: .violation, reason: "a goodbye on the \(lane.lane) lane")
-            }
-            let failure = try RemoteFailure(control: frame.control, stamp: header.stamp, bulk: frame.bulk)
-            handler.peer(self, says: failure)
+            handler.peer(self, says: try failure(frame))
+        case .grant: try bulk.granted(header.call, byteCount: header.actor)
+        case .piece: bulk.landed(piece: header)
+        case .landed: try bulk.landed(header.call)
+        case .revoke: try bulk.revoked(header.call, try failure(frame))
+        case .abandon: try bulk.abandoned(header.call, try failure(frame))
         case .hello, .welcome, .refuse, .enrol, .enrolled: break
         }
+    }
+
+    private func failure(_ frame: FrameReader.Frame) throws -> RemoteFailure {
+        try RemoteFailure(control: frame.control, stamp: frame.header.stamp, bulk: frame.bulk)
     }
 
     private func finishCall(_ frame: FrameReader.Frame) {

@@ -8,7 +8,9 @@ extension PeerManager: TransportSecurity.Observer {
     /// An accepted or an opened connection, encrypted if this process has certificates.
     func connection(_ socket: Socket, accepts: Bool) throws(TransportError) -> LaneConnection {
         let stream = try options.security?.makeStream(socket, accepts: accepts)
-        return LaneConnection(socket: socket, stream: stream, loop: loop, pool: pool, options: options)
+        let connection = LaneConnection(socket: socket, stream: stream, loop: loop, pool: pool, options: options)
+        if accepts, stream != nil { connection.turnstile = turnstile }
+        return connection
     }
 
     /// Others would refuse us; here it can be said what is wrong.

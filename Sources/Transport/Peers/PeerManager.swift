@@ -14,6 +14,7 @@ final class PeerManager: @unchecked Sendable {
     let pool: BufferPool
     let logger: Logger
     let lookup: NameLookup
+    let turnstile: HandshakeTurnstile
     private let onEvent: @Sendable (PeerEvent) -> Void
     /// Hands calls and one-way messages to actors.
     private let dispatcher: Dispatcher
@@ -41,6 +42,7 @@ final class PeerManager: @unchecked Sendable {
         self.pool = pool
         self.logger = logger
         lookup = NameLookup(loop: loop, options: options)
+        turnstile = HandshakeTurnstile(loop: loop)
         self.dispatcher = dispatcher
         self.onEvent = onEvent
         halfOpen = HalfOpenConnections(
@@ -128,7 +130,7 @@ final class PeerManager: @unchecked Sendable {
         if let old = peer(node) { lose(old, reason: "it has connected anew") }
         let peer = Peer(
             identity: peerIdentity, host: host, listenPort: listenPort, version: version, lanes: lanes, own: identity,
-            loop: loop, handler: self)
+            loop: loop, options: options, handler: self)
         peer.inbox = Inbox(peer: peer, dispatcher: dispatcher, loop: loop, options: options)
         for lane in lanes { lane.delegate = peer }
         established.withLock { $0[node] = peer }
@@ -158,14 +160,22 @@ final class PeerManager: @unchecked Sendable {
         established.withLock { if $0[node] === peer { $0[node] = nil } }
         let error = TransportError(.peerLost, "the connection to \(node) is lost: \(reason)", peer: node)
         peer.calls.close(error)
-        closeLanes(of: peer, error, goodbye, whenClosed: whenClosed)
+        peer.bulk.fail(BulkFailure(.lost, error.message), isFinal: true)
         leaving[node] = (peer, reason)
-        if finishesMessages, let inbox = peer.inbox {
+        if finishesMessages {
             loop.schedule(after: Self.leavingTime) { [weak self] in self?.finishLeaving(peer) }
-            inbox.finishMessages { [weak self] in self?.finishLeaving(peer) }
+            finishMessages(of: peer)
         } else {
+            closeLanes(of: peer, error, goodbye, whenClosed: whenClosed)
             finishLeaving(peer)
         }
+    }
+
+    /// What the peer said on its other lanes before its goodbye may come after it, but comes before their ends.
+    private func finishMessages(of peer: Peer) {
+        for lane in peer.lanes where lane.lane != .control && !lane.isClosed { lane.read() }
+        guard peer.lanes.allSatisfy({ $0.lane == .control || $0.isClosed }), let inbox = peer.inbox else { return }
+        inbox.finishMessages { [weak self] in self?.finishLeaving(peer) }
     }
 
     private static let leavingTime = Instant.Span.seconds(1)
@@ -185,12 +195,20 @@ final class PeerManager: @unchecked Sendable {
         for lane in peer.lanes { lane.closeGently(error) { countdown.step() } }
     }
 
+    private func laneEnded(of peer: Peer) {
+        if leaving[peer.identity.node]?.peer === peer { finishMessages(of: peer) }
+    }
+
     private func finishLeaving(_ peer: Peer) {
         if leaving[peer.identity.node]?.peer === peer { finishLeaving(peer.identity.node) }
     }
 
     private func finishLeaving(_ node: NodeID) {
         guard let (peer, reason) = leaving.removeValue(forKey: node) else { return }
+        if peer.isLeaving {
+            let error = TransportError(.peerLost, "the connection to \(node) is lost: \(reason)", peer: node)
+            for lane in peer.lanes { lane.close(error) }
+        }
         peer.inbox?.close()
         peer.inbox = nil
         logger.debug("lost \(peer.identity): \(reason)")
@@ -265,14 +283,16 @@ extension PeerManager: PeerHandler {
     }
 
     func peer(_ peer: Peer, says goodbye: RemoteFailure) {
+        guard !peer.isLost else { return }
         peer.isLeaving = true
-        // What the peer said on its other lanes before is there already, or lost.
-        for lane in peer.lanes where lane.lane != .control && !lane.isClosed { lane.read() }
         lose(peer, reason: "it said goodbye: \(goodbye)", finishesMessages: true)
     }
 
     func peer(_ peer: Peer, lost lane: LaneConnection, _ end: LaneEnd) {
-        guard !peer.isLeaving else { return }
+        guard !peer.isLeaving else {
+            // In a turn of its own: the lane counts as closed only after this.
+            return loop.execute { [weak self] in self?.laneEnded(of: peer) }
+        }
         switch end.kind {
         case .connection:
             // A goodbye, if there is one, tells more than the end of the lane that was noticed first.

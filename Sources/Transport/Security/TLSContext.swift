@@ -8,7 +8,7 @@ final class TLSContext: @unchecked Sendable {
     let pointer: OpaquePointer
 
     /// Of a chain that the other end shows. Before it is checked it takes memory for whoever asks for it.
-    private static let chainByteCountMax = 12 << 10
+    private static let chainByteCountMax = 8 << 10
 
     /// - Parameter credentials: nil for one that shows nothing and trusts nobody but who is pinned.
     init(_ credentials: Credentials?) throws(TransportError) {

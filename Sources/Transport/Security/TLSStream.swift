@@ -18,7 +18,7 @@ final class TLSStream: ByteStream, @unchecked Sendable {
     private let state = Mutex(State())
     private var sending = Ciphertext()
     /// Small parts are put together here, so that they go as one record.
-    private let scratch: UnsafeMutableRawPointer
+    private var scratch: UnsafeMutableRawPointer?
     private var recordCount = 0
     private let recordsPerKey: Int
 
@@ -81,7 +81,6 @@ final class TLSStream: ByteStream, @unchecked Sendable {
             }, Unmanaged.passUnretained(judge).toOpaque())
         guard let tls else { throw TransportError(.system, "no memory for a TLS connection") }
         self.tls = tls
-        scratch = .allocate(byteCount: Int(sl_tls_record_size), alignment: 64)
         if judge.accepts {
             let exempt = TLSProtocol.enrolmentAlone.name
             sl_tls_exempt(tls, exempt.baseAddress, exempt.count)
@@ -92,7 +91,7 @@ final class TLSStream: ByteStream, @unchecked Sendable {
     deinit {
         sl_tls_destroy(tls)
         free(sending.bytes)
-        scratch.deallocate()
+        scratch?.deallocate()
     }
 
     var protectsBytes: Bool { true }
@@ -101,6 +100,8 @@ final class TLSStream: ByteStream, @unchecked Sendable {
 
     func read(into parts: UnsafeBufferPointer<iovec>) -> StreamProgress {
         mayHaveMore = false
+        // What came since the last read gave no sign here.
+        isSocketDrained = false
         if let end { return end }
         if !isReady, let outcome = shakeHands() { return outcome }
         let total = fill(parts)
@@ -174,6 +175,12 @@ final class TLSStream: ByteStream, @unchecked Sendable {
 
     /// Goes on with the handshake; returns nil when it is over.
     private func shakeHands() -> StreamProgress? {
+        // OpenSSL makes its buffers when it is first asked: not for somebody who only connects.
+        if judge.accepts, handshakeByteCount == 0, let outcome = receive() {
+            if case .blocked = outcome { return .blocked }
+            end = outcome
+            return outcome
+        }
         while true {
             var error = sl_tls_error()
             let result = state.withLock { _ in sl_tls_handshake(tls, &error) }
@@ -260,6 +267,8 @@ final class TLSStream: ByteStream, @unchecked Sendable {
         case .bytes: break
         case let outcome: return outcome
         }
+        let scratch = scratch ?? .allocate(byteCount: Int(sl_tls_record_size), alignment: 64)
+        self.scratch = scratch
         var cursor = PartCursor(parts)
         var total = 0
         while !cursor.isAtEnd {

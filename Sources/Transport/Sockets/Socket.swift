@@ -118,6 +118,9 @@ final class Socket: Sendable {
     var localAddress: SocketAddress? { SocketAddress { getsockname(descriptor, $0, $1) } }
     var remoteAddress: SocketAddress? { SocketAddress { getpeername(descriptor, $0, $1) } }
 
+    /// Readiness for reading is told from so many bytes on.
+    func setReceiveLowWater(_ byteCount: Int) { set(SOL_SOCKET, SO_RCVLOWAT, Int32(byteCount)) }
+
     private func set(_ level: Int32, _ option: Int32, _ value: Int32) {
         var value = value
         setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))

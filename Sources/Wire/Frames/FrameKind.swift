@@ -26,6 +26,19 @@ public enum FrameKind: UInt8, Sendable, CaseIterable, Hashable {
     /// The answer that grants it; body `Enrolled`. The connection closes after it.
     case enrolled = 13
 
+    // Bulk transfers. `call` holds the transfer's number.
+
+    /// The receiver lets the other end send it `actor` bytes; control.
+    case grant = 14
+    /// The next bytes of a transfer, from byte `actor` on; bulk.
+    case piece = 15
+    /// The receiver has all bytes of it; control.
+    case landed = 16
+    /// The receiver takes the grant back; body `RemoteFailure`; control.
+    case revoke = 17
+    /// The sender sends no more of it; body `RemoteFailure`; control.
+    case abandon = 18
+
     /// Whether the kind belongs to the handshake, before which nothing is known of the other end.
     public var isHandshake: Bool {
         switch self {
@@ -37,7 +50,7 @@ public enum FrameKind: UInt8, Sendable, CaseIterable, Hashable {
     /// Whether a bulk part may follow the control part.
     public var mayCarryBulk: Bool {
         switch self {
-        case .call, .reply, .oneWay: true
+        case .call, .reply, .oneWay, .piece: true
         default: false
         }
     }
@@ -48,7 +61,7 @@ public enum FrameKind: UInt8, Sendable, CaseIterable, Hashable {
     /// Whether the call number must not be 0.
     public var namesCall: Bool {
         switch self {
-        case .call, .reply, .failure, .cancel: true
+        case .call, .reply, .failure, .cancel, .grant, .piece, .landed, .revoke, .abandon: true
         default: false
         }
     }

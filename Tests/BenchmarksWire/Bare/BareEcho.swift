@@ -3,7 +3,7 @@ import Transport
 import Vocabulary
 
 /// Ping-pong over a bare socket.
-final class BareEcho: EchoPath {
+final class BareEcho: EchoPath, Sendable {
     let name: String
     private let channel: BareChannel
     private let byteCount: Int
@@ -16,7 +16,7 @@ final class BareEcho: EchoPath {
         channel = try BareChannel(descriptor, style: style)
     }
 
-    func run(count: Int) async throws -> [Double] {
+    func run(count: Int, pause: Duration?) async throws -> [Double] {
         let (byteCount, channel) = (byteCount, channel)
         return try await BlockingWork.run {
             let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 64)
@@ -30,6 +30,7 @@ final class BareEcho: EchoPath {
                     throw BareSocket.Failure("the bare echo")
                 }
                 samples.append(Double((EventLoop.now - begin).nanoseconds) / 1000)
+                if let pause { Thread.sleep(forTimeInterval: pause / .seconds(1)) }
             }
             return samples
         }

@@ -40,6 +40,8 @@ enum BareServer {
         case .sink:
             defer { close(descriptor) }
             let one: [UInt8] = [1]
+            // Touched before anybody measures.
+            bytes.initializeMemory(as: UInt8.self, repeating: 0)
             while BareSocket.readAll(descriptor, bytes, atOnce: Int(words[2])) {
                 guard one.withUnsafeBytes({ BareSocket.writeAll(descriptor, $0) }) else { return }
             }

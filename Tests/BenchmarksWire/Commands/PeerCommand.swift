@@ -14,7 +14,7 @@ struct PeerCommand: AsyncParsableCommand {
     @Option var busyPoll = 0
 
     func run() async throws {
-        let process = try await WireProcess(NodeName.other, busyPollMicroseconds: busyPoll) { probe, system in
+        let process = try await WireProcess(NodeName.other, busyPollMicroseconds: busyPoll, landing: BulkLandingPlaces()) { probe, system in
             guard let sender = ClusterActorSystem.sender else { return }
             try await WireActor.remote(sender.node, system).hop(probe)
         }

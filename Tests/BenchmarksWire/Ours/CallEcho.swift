@@ -5,7 +5,7 @@ import Vocabulary
 import Wire
 
 /// Calls of a distributed actor in the other process, each awaited.
-final class CallEcho: EchoPath {
+final class CallEcho: EchoPath, Sendable {
     let name = "actor calls"
     private let process: WireProcess
     private let remote: WireActor
@@ -17,7 +17,7 @@ final class CallEcho: EchoPath {
         probe = WireProbe(1, bulk: try BufferSlice.ones(bulkByteCount))
     }
 
-    func run(count: Int) async throws -> [Double] {
+    func run(count: Int, pause: Duration?) async throws -> [Double] {
         let (remote, probe) = (remote, probe)
         return try await Task(executorPreference: process.loop) {
             var samples: [Double] = []
@@ -26,6 +26,7 @@ final class CallEcho: EchoPath {
                 let begin = EventLoop.now
                 _ = try await remote.echo(probe)
                 samples.append(Double((EventLoop.now - begin).nanoseconds) / 1000)
+                if let pause { try await Task.sleep(for: pause) }
             }
             return samples
         }.value

@@ -14,7 +14,7 @@ final class FrameEcho: EchoPath, @unchecked Sendable {
     private var samples: [Double] = []
     private var rest = 0
     private var begin = Instant(nanoseconds: 0)
-    private var whenDone: ((Result<[Double], any Error>) -> Void)?
+    private var whenDone: (@Sendable (Result<[Double], any Error>) -> Void)?
 
     init(port: Int, loop: EventLoop, pool: BufferPool, bulkByteCount: Int) async throws {
         self.loop = loop
@@ -24,8 +24,9 @@ final class FrameEcho: EchoPath, @unchecked Sendable {
             onEnded: { [weak self] in self?.finish(.failure(WireBenchmarkError("the frame echo ended: \($0)"))) })
     }
 
-    func run(count: Int) async throws -> [Double] {
-        try await withCheckedThrowingContinuation { continuation in
+    func run(count: Int, pause: Duration?) async throws -> [Double] {
+        guard pause == nil else { throw WireBenchmarkError("frames are sent without pauses") }
+        return try await withCheckedThrowingContinuation { continuation in
             loop.execute { [self] in
                 whenDone = { continuation.resume(with: $0) }
                 rest = count

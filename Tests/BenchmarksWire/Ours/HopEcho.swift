@@ -20,11 +20,6 @@ final class HopEcho: EchoPath, Sendable {
         probe = WireProbe(1, bulk: try BufferSlice.ones(bulkByteCount))
     }
 
-    func run(count: Int) async throws -> [Double] {
-        try await run(count: count, pause: nil)
-    }
-
-    /// - Parameter pause: between two round trips; nil for none.
     func run(count: Int, pause: Duration?) async throws -> [Double] {
         let (remote, probe, arrivals) = (remote, probe, arrivals)
         return try await Task(executorPreference: process.loop) {

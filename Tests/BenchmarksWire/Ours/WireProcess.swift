@@ -14,7 +14,7 @@ final class WireProcess: Sendable {
     init(
         _ name: NodeID, busyPollMicroseconds: Int = 0, change: (inout TransportOptions) -> Void = { _ in },
         onEvent: @escaping @Sendable (PeerEvent) -> Void = { _ in },
-        onHop: @escaping @Sendable (WireProbe, ClusterActorSystem) async throws -> Void
+        landing: BulkLandingPlaces? = nil, onHop: @escaping @Sendable (WireProbe, ClusterActorSystem) async throws -> Void
     ) async throws {
         loop = try EventLoop(name: name.name, busyPollMicroseconds: busyPollMicroseconds)
         var options = TransportOptions()
@@ -26,7 +26,7 @@ final class WireProcess: Sendable {
             loop: loop, methods: try await MethodTable.discover(WireActor.methods), options: options, pool: pool,
             logger: Logger(label: name.name, factory: { _ in SwiftLogNoOpLogHandler() }), onPeerEvent: onEvent)
         self.system = system
-        actor = system.withObject(WireActor.object) { WireActor(actorSystem: system, onHop: onHop) }
+        actor = system.withObject(WireActor.object) { WireActor(actorSystem: system, landing: landing, onHop: onHop) }
     }
 
     func end() async {

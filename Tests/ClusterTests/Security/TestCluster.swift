@@ -13,7 +13,7 @@ final class TestCluster {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("security-\(UUID().uuidString)")
         try FileManager.default.createDirectory(
             at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        port = Int.random(in: 30_000..<40_000)
+        port = Int.random(in: 10_000..<20_000)
         var yaml = """
             coordinator: {port: \(port), minimum_nodes: 3, data_directory: coordinator}
             gateway: {port: 0}

@@ -6,7 +6,8 @@ final class SilentListener: Sendable {
     let port: Int
     private let descriptor: Int32
 
-    init() throws {
+    /// - Parameter accepts: false only keeps the port, so that connections to it are refused.
+    init(accepts: Bool = true) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         self.descriptor = descriptor
         var address = sockaddr_in()
@@ -15,7 +16,8 @@ final class SilentListener: Sendable {
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let result = withUnsafeMutablePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) + listen(descriptor, 16) + getsockname(descriptor, $0, &length)
+                bind(descriptor, $0, length) + (accepts ? listen(descriptor, 16) : 0)
+                    + getsockname(descriptor, $0, &length)
             }
         }
         port = Int(UInt16(bigEndian: address.sin_port))
