@@ -34,6 +34,11 @@ class Kind(IntEnum):
     GOODBYE = 11
     ENROL = 12
     ENROLLED = 13
+    GRANT = 14
+    PIECE = 15
+    LANDED = 16
+    REVOKE = 17
+    ABANDON = 18
 
 
 _MIB = 1 << 20
@@ -42,12 +47,14 @@ _BODY = (4 * _MIB, 256 * _MIB)
 LIMITS = {
     Kind.HELLO: (4096, 0), Kind.WELCOME: (4096, 0), Kind.REFUSE: (4096, 0),
     Kind.ENROL: (8192, 0), Kind.ENROLLED: (262144, 0),
-    Kind.FAILURE: (4096, 0), Kind.GOODBYE: (4096, 0),
+    Kind.FAILURE: (4096, 0), Kind.GOODBYE: (4096, 0), Kind.REVOKE: (4096, 0), Kind.ABANDON: (4096, 0),
     Kind.CALL: _BODY, Kind.REPLY: _BODY, Kind.ONE_WAY: _BODY,
-    Kind.CANCEL: (0, 0), Kind.PING: (0, 0), Kind.PONG: (0, 0),
+    Kind.CANCEL: (0, 0), Kind.PING: (0, 0), Kind.PONG: (0, 0), Kind.GRANT: (0, 0), Kind.LANDED: (0, 0),
+    Kind.PIECE: (0, _MIB),
 }
 HANDSHAKE_KINDS = frozenset({Kind.HELLO, Kind.WELCOME, Kind.REFUSE, Kind.ENROL, Kind.ENROLLED})
-_CALL_KINDS = frozenset({Kind.CALL, Kind.REPLY, Kind.FAILURE, Kind.CANCEL})
+_CALL_KINDS = frozenset({
+    Kind.CALL, Kind.REPLY, Kind.FAILURE, Kind.CANCEL, Kind.GRANT, Kind.PIECE, Kind.LANDED, Kind.REVOKE, Kind.ABANDON})
 
 
 class FrameError(Exception):

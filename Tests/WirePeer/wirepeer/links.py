@@ -12,8 +12,12 @@ from .stream import FrameStream
 
 ACTOR_COORDINATOR, ACTOR_ADMIN, ACTOR_NODE, ACTOR_FIRST_STAGE = 1, 2, 3, 4096
 
+# Grants that were not used up.
+GRANT_COUNT_MAX = 4096
+
 CODES = frozenset("""unsupportedVersion duplicate wrongPeer forbidden unknownMethod unknownObject wrongLane stale
-    outOfOrder cancelled refused internal shuttingDown silent malformed unexpectedFrame overloaded""".split())
+    outOfOrder cancelled refused internal shuttingDown silent malformed unexpectedFrame overloaded timedOut
+    wrongLength lost""".split())
 
 
 class RemoteFailure(Exception):
@@ -74,6 +78,7 @@ class Link:
         self._calls: dict[int, tuple[schema.Method, asyncio.Future[tuple[schema.Message, Stamp]]]] = {}
         self._last_call = 0
         self._last_ping = 0
+        self._last_grant = 0
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks = [asyncio.create_task(self._receive(lane)) for lane in range(len(lanes))]
 
@@ -161,6 +166,9 @@ class Link:
                 self._answer(lane, frame)
             case Kind.REPLY | Kind.FAILURE:
                 self._settle(lane, frame)
+            case Kind.GRANT if lane == 0 and header.call == self._last_grant + 1 <= GRANT_COUNT_MAX and header.actor:
+                # No method of this end sends bulk beside its frames: the other end waits in vain, as it may.
+                self._last_grant = header.call
             case Kind.GOODBYE if lane == 0:
                 failure = RemoteFailure.parse(frame.control)
                 self._end(f"{self.peer.node} said goodbye: {failure}")
