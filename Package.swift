@@ -104,7 +104,7 @@ let package = Package(
         tests("ConfigurationFileTests", ["ConfigurationFile", "Vocabulary", yams]),
         tests("TensorsTests", ["Tensors", "CKernels", "Memory", "Vocabulary"], resources: [.copy("Fixtures")]),
         tests("IdentityTests", ["Identity", "Vocabulary"]),
-        tests("WireTests", ["Wire", "Memory", "Vocabulary"]),
+        tests("WireTests", ["Wire", "WireSamples", "Memory", "Vocabulary"]),
         tests("TransportTests", ["Transport", "Wire", "Identity", "Memory", "Vocabulary", "CPlatform",
             "CAllocationCount", logging]),
         tests("ModelsTests", ["Models", "Tensors", "Memory", "Vocabulary"]),
@@ -118,6 +118,8 @@ let package = Package(
         tests("ClusterTests", ["Cluster", "Identity", "Orchestration", "Transport", "Wire", "Vocabulary", logging]),
         tests("BenchmarksTests", ["shardline-bench", "ModelWriting", "Models", "Tensors", "Memory", "Vocabulary"]),
         .target(name: "CAllocationCount", path: "Tests/Support/CAllocationCount"),
+        .target(name: "WireSamples", dependencies: ["Wire", "Vocabulary"], path: "Tests/Support/WireSamples",
+            swiftSettings: strict),
         .target(name: "ModelWriting", dependencies: ["Models", "Tensors", "Memory"],
             path: "Tests/Support/ModelWriting", swiftSettings: strict),
         // Measures kernels and whole models, alone or against llama.cpp; built and run by tools/bench.
@@ -127,6 +129,9 @@ let package = Package(
         // Measures the transport against bare sockets; built and run by tools/bench-wire.
         .executableTarget(name: "shardline-bench-wire", dependencies: ["Transport", "Wire", "Memory", "Telemetry",
             "Vocabulary", "CPlatform", argumentParser, logging], path: "Tests/BenchmarksWire", swiftSettings: strict),
+        // Writes and reads messages for Tests/WirePeer, which holds them against another implementation.
+        .executableTarget(name: "shardline-wire-echo", dependencies: ["Wire", "WireSamples", "Memory", "Vocabulary"],
+            path: "Tests/WireEcho", swiftSettings: strict),
         // Feeds mutated files, frames and configurations to every parser; built with a sanitizer by tools/fuzz.
         .executableTarget(name: "shardline-fuzz", dependencies: ["Inference", "Models", "Tensors", "Wire", "Identity",
             "Memory", "Vocabulary"],

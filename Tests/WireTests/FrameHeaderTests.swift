@@ -1,6 +1,7 @@
 import Testing
 import Vocabulary
 import Wire
+import WireSamples
 
 @Suite struct FrameHeaderTests {
     static let example = FrameHeader(

@@ -1,6 +1,7 @@
 import Memory
 import Testing
 import Wire
+import WireSamples
 
 /// Whatever the bytes, decoding ends with a value or a `WireError`, never with a trap.
 @Suite struct MessageMutationTests {

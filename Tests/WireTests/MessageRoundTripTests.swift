@@ -2,6 +2,7 @@ import Memory
 import Testing
 import Vocabulary
 import Wire
+import WireSamples
 
 @Suite struct MessageRoundTripTests {
     @Test func everyMessageComesBack() throws {

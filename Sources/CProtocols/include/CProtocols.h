@@ -7,3 +7,4 @@
 #include "steps.pb-c.h"
 #include "topology.pb-c.h"
 #include "sl_arena.h"
+#include "sl_message.h"

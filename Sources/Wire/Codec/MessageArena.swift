@@ -52,6 +52,12 @@ extension MessageArena {
                 .malformedMessage,
                 "\(name): the control part of \(control.count) bytes is not this message, or unpacks to too much")
         }
+        // Every message begins with protobuf-c's own head.
+        let head = UnsafeRawPointer(message).assumingMemoryBound(to: ProtobufCMessage.self)
+        guard sl_message_is_plain(head.pointee.descriptor, bytes, control.count) else {
+            throw WireError(
+                .malformedMessage, "\(name): a text with U+0000, or a message within it that comes in several parts")
+        }
         return UnsafePointer(message)
     }
 }

@@ -1,10 +1,10 @@
 /// SplitMix64: the same numbers for the same seed, so that a failing case can be run again.
-struct RandomSource: RandomNumberGenerator {
+package struct RandomSource: RandomNumberGenerator {
     private var state: UInt64
 
-    init(seed: UInt64) { state = seed }
+    package init(seed: UInt64) { state = seed }
 
-    mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var value = state
         value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -12,11 +12,11 @@ struct RandomSource: RandomNumberGenerator {
         return value ^ (value >> 31)
     }
 
-    mutating func int(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
-    mutating func bool() -> Bool { Bool.random(using: &self) }
+    package mutating func int(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
+    package mutating func bool() -> Bool { Bool.random(using: &self) }
 
     /// Small, large and extreme values alike.
-    mutating func wide() -> UInt64 {
+    package mutating func wide() -> UInt64 {
         switch int(0...3) {
         case 0: 0
         case 1: UInt64.max
@@ -24,10 +24,10 @@ struct RandomSource: RandomNumberGenerator {
         }
     }
 
-    mutating func list<Element>(_ counts: ClosedRange<Int>, _ make: (inout RandomSource) -> Element) -> [Element] {
+    package mutating func list<Element>(_ counts: ClosedRange<Int>, _ make: (inout RandomSource) -> Element) -> [Element] {
         let count = int(counts)
         return (0..<count).map { _ in make(&self) }
     }
 
-    mutating func bytes(_ counts: ClosedRange<Int>) -> [UInt8] { list(counts) { UInt8(truncatingIfNeeded: $0.next()) } }
+    package mutating func bytes(_ counts: ClosedRange<Int>) -> [UInt8] { list(counts) { UInt8(truncatingIfNeeded: $0.next()) } }
 }

@@ -1,36 +1,35 @@
-import Memory
-import Vocabulary
-import Wire
+package import Vocabulary
+package import Wire
 
 /// Arbitrary values that the protocol can carry.
 extension RandomSource {
-    mutating func node() -> NodeID {
+    package mutating func node() -> NodeID {
         let letters = Array("abcxyzABCXYZ0189._-")
         return NodeID(String(list(1...64) { letters[$0.int(0...(letters.count - 1))] })) ?? .coordinator
     }
 
-    mutating func text(_ counts: ClosedRange<Int> = 0...40) -> String {
+    package mutating func text(_ counts: ClosedRange<Int> = 0...40) -> String {
         let letters = Array("az AZ09/:.-\"\\\n\u{1}äß€漢字🙂")
         return String(list(counts) { letters[$0.int(0...(letters.count - 1))] })
     }
 
-    mutating func stamp() -> FrameStamp {
+    package mutating func stamp() -> FrameStamp {
         FrameStamp(
             term: Term(wide()), incarnation: Incarnation(wide()), epoch: Epoch(wide()), step: StepNumber(wide()))
     }
 
-    mutating func pipeline() -> PipelineID { PipelineID(UInt32(truncatingIfNeeded: wide())) }
-    mutating func token() -> TokenID { bool() ? TokenID(int(0...50_000)) : TokenID(int(0...Int(Int32.max))) }
-    mutating func role() -> String { ["coordinator", "node", "operator"][int(0...2)] }
+    package mutating func pipeline() -> PipelineID { PipelineID(UInt32(truncatingIfNeeded: wide())) }
+    package mutating func token() -> TokenID { bool() ? TokenID(int(0...50_000)) : TokenID(int(0...Int(Int32.max))) }
+    package mutating func role() -> String { ["coordinator", "node", "operator"][int(0...2)] }
 
     /// Any finite number but -0, whose sign a singular field does not keep.
-    mutating func float() -> Float {
+    package mutating func float() -> Float {
         let value = Float(bitPattern: UInt32(truncatingIfNeeded: next()))
         return value.isFinite && value != 0 ? value : 0
     }
 
     /// Any bits at all.
-    mutating func logprob() -> Float {
+    package mutating func logprob() -> Float {
         switch int(0...5) {
         case 0: -0.0
         case 1: -.infinity
@@ -39,7 +38,7 @@ extension RandomSource {
         }
     }
 
-    mutating func description() -> NodeDescription {
+    package mutating func description() -> NodeDescription {
         NodeDescription(
             node: node(), incarnation: Incarnation(wide()), host: text(), port: int(0...65_535),
             processID: Int32(truncatingIfNeeded: next()), threadCount: int(0...1024), coreCount: int(0...(1 << 20)),
@@ -48,12 +47,12 @@ extension RandomSource {
             version: text())
     }
 
-    mutating func units() -> StageUnits {
+    package mutating func units() -> StageUnits {
         let lower = int(0...60_000)
         return StageUnits(layers: lower..<(lower + int(1...5000)), hasEmbedding: bool(), hasHead: bool())
     }
 
-    mutating func assignment() -> StageAssignment {
+    package mutating func assignment() -> StageAssignment {
         let count = int(1...4096)
         let index = bool() ? count - 1 : int(0...(count - 1))
         return StageAssignment(
@@ -63,7 +62,7 @@ extension RandomSource {
             previous: index > 0 && bool() ? node() : nil)
     }
 
-    mutating func sampling() -> SamplingParameters {
+    package mutating func sampling() -> SamplingParameters {
         var sampling = SamplingParameters()
         sampling.temperature = abs(float())
         sampling.topK = int(0...100_000)
@@ -78,7 +77,7 @@ extension RandomSource {
         return sampling
     }
 
-    mutating func rows() -> SequenceRows {
+    package mutating func rows() -> SequenceRows {
         let tokens = list(1...(int(0...9) == 0 ? 300 : 4)) { $0.token() }
         let firstPosition = bool() ? 0 : int(0...3000)
         let firstBlock = int(0...(firstPosition / 32))
@@ -96,20 +95,20 @@ extension RandomSource {
         return rows
     }
 
-    mutating func step() -> Step {
+    package mutating func step() -> Step {
         Step(
             pipeline: pipeline(), epoch: Epoch(wide()), number: StepNumber(wide()),
             sequences: list(0...12) { $0.rows() },
             ended: list(0...5) { SequenceID($0.wide()) })
     }
 
-    mutating func score() -> TokenScore {
+    package mutating func score() -> TokenScore {
         TokenScore(
             token: token(), position: int(0...Int(Int32.max)), logprob: bool() ? 0 : logprob(),
             top: bool() ? [] : list(0...20) { RankedToken(token: $0.token(), logprob: $0.logprob()) })
     }
 
-    mutating func result() -> StepResult {
+    package mutating func result() -> StepResult {
         StepResult(
             pipeline: pipeline(), epoch: Epoch(wide()), number: StepNumber(wide()),
             outputs: list(0...12) { source in
@@ -119,7 +118,7 @@ extension RandomSource {
             })
     }
 
-    mutating func topology() -> Topology {
+    package mutating func topology() -> Topology {
         Topology(
             term: Term(wide()),
             nodes: list(0...6) { Topology.NodeStatus(description: $0.description(), isConnected: $0.bool()) },
@@ -138,7 +137,7 @@ extension RandomSource {
             freeBlockCount: int(0...blockCount))
     }
 
-    mutating func hello() -> Hello {
+    package mutating func hello() -> Hello {
         let lowest = UInt8(int(1...255))
         return Hello(
             versions: lowest...UInt8(int(Int(lowest)...255)), programVersion: text(), node: node(),
@@ -147,12 +146,12 @@ extension RandomSource {
             host: text(), link: wide())
     }
 
-    mutating func serial() -> String {
+    package mutating func serial() -> String {
         bytes(1...20).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     /// One value of every message, with its stamp.
-    mutating func everyMessage() -> [any WireValue] {
+    package mutating func everyMessage() -> [any WireValue] {
         let doneBytes = wide()
         return [
             Empty(), hello(),

@@ -1,0 +1,1 @@
+"""A second implementation of Shardline's wire protocol, written from Protocols/wire.md alone."""
