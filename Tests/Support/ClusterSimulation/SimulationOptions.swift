@@ -1,26 +1,27 @@
-import Orchestration
+package import Orchestration
 import Vocabulary
 
 /// What a simulated cluster is like and what happens to it; drawn from a seed.
-struct SimulationOptions {
-    var seed: UInt64
-    var nodeCount: Int
-    var modelCount: Int
-    var layerCount: Int
-    var blockCount: Int
-    var requestCount: Int
-    var cancelShare: Double
-    var invalidShare: Double
-    var faultCount: Int
+package struct SimulationOptions {
+    package var seed: UInt64
+    package var nodeCount: Int
+    package var modelCount: Int
+    package var layerCount: Int
+    package var blockCount: Int
+    package var requestCount: Int
+    package var cancelShare: Double
+    package var invalidShare: Double
+    package var faultCount: Int
     /// The time over which requests arrive and faults happen.
-    var spanMilliseconds: UInt64
-    var settings: CoordinatorSettings
-    /// Prints the coordinator's notes.
-    var isTraced = false
+    package var spanMilliseconds: UInt64
+    package var settings: CoordinatorSettings
+    /// Prints what happens.
+    package var isTraced = false
+    package var plantedBug: PlantedBug?
 
-    static let contextLength = 160
+    package static let contextLength = 160
 
-    init(seed: UInt64, hasFaults: Bool) {
+    package init(seed: UInt64, hasFaults: Bool) {
         var random = SeededRandom(seed: seed &* 2 &+ (hasFaults ? 1 : 0))
         self.seed = seed
         nodeCount = Int.random(in: 1...5, using: &random)
