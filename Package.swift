@@ -74,7 +74,7 @@ let package = Package(
         room("Cluster", ["Orchestration", "Inference", "Models", "Transport", "Tensors", "Wire", "ConfigurationFile",
             "Memory", "Telemetry", "Vocabulary", "CPlatform", logging]),
         // Row 4
-        room("Orchestration", ["Models", "Vocabulary", deque]),
+        room("Orchestration", ["Models", "Tensors", "Vocabulary", deque]),
         room("Inference", ["Models", "Tensors", "Memory", "Vocabulary"]),
         // Row 3
         room("Models", ["Tensors", "Memory", "Vocabulary", "CPlatform"]),

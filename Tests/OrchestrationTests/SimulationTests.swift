@@ -25,13 +25,16 @@ import Testing
 
     @Test func undisturbedClusters() {
         var preemptionCount = 0
+        var cachedTokenCount = 0
         for seed in Self.seeds {
             let simulation = run(seed, hasFaults: false)
             #expect(simulation.problems.isEmpty)
             preemptionCount += simulation.statistics.preemptionCount
+            cachedTokenCount += simulation.statistics.cachedTokenCount
         }
         // The pools are small enough to make room in.
         #expect(preemptionCount >= Self.seeds.count / 4)
+        #expect(cachedTokenCount >= Self.seeds.count * 10)
     }
 
     @Test func clustersWithFaults() {

@@ -27,6 +27,7 @@ package struct ClusterSimulation {
         package var interruptedCount = 0
         package var epochCount: UInt64 = 0
         package var weightLoadCount = 0
+        package var cachedTokenCount = 0
     }
 
     package init(_ options: SimulationOptions) {
@@ -122,11 +123,23 @@ package struct ClusterSimulation {
     private mutating func requestArrives() {
         guard let model = models.randomElement(using: &random) else { return }
         let isValid = !random.chance(options.invalidShare)
-        let request = isValid ? options.request(model, &random) : options.invalidRequest(model, &random)
+        var request = isValid ? options.request(model, &random) : options.invalidRequest(model, &random)
+        if isValid, random.chance(0.3) { makeNextTurn(&request) }
         arrive(request, isValid: isValid)
         if random.chance(options.cancelShare) {
             schedule.add(.requestIsCancelled(RequestID(UInt64(ledgers.count))), at: later(0...30_000))
         }
+    }
+
+    /// A chat goes on: all that was said, and something new.
+    private mutating func makeNextTurn(_ request: inout GenerationRequest) {
+        guard let before = ledgers.randomElement(using: &random), before.request.model == request.model,
+            let output = before.reference?.output
+        else { return }
+        let prompt = before.request.prompt + output.map(\.token) + request.prompt.prefix(5)
+        guard prompt.count + request.outputTokenCountMin < options.positionCountMax else { return }
+        request.prompt = prompt
+        request.cacheSalt = before.request.cacheSalt
     }
 
     private mutating func arrive(_ request: GenerationRequest, isValid: Bool) {
@@ -169,7 +182,11 @@ package struct ClusterSimulation {
     }
 
     private mutating func take(_ event: GenerationEvent, of request: RequestID) {
-        if case .finished = event { statistics.finishedCount += 1 }
+        if case .finished(_, let usage) = event {
+            statistics.finishedCount += 1
+            statistics.cachedTokenCount += usage.cachedTokenCount
+            checkCachedTokens(usage.cachedTokenCount, of: request)
+        }
         if case .failed(let failure) = event, failure.kind == .interrupted { statistics.interruptedCount += 1 }
         if options.faultCount == 0, case .failed(let failure) = event, failure.kind == .interrupted {
             report("request \(request) failed without a fault: \(failure)")

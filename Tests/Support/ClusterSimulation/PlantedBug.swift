@@ -17,7 +17,7 @@ extension ClusterSimulation {
         case .blockFreedTwice:
             guard commands.contains(where: { Self.isEnd($0) }), random.chance(0.1) else { return }
             for index in coordinator.pipelines.indices {
-                guard let block = coordinator.pipelines[index].pool.unheldBlocks.last else { continue }
+                guard let block = coordinator.pipelines[index].pool.audit.free.last else { continue }
                 coordinator.pipelines[index].pool.give([block], after: nil)
             }
         case .tokenEmittedTwice:

@@ -50,9 +50,16 @@ package struct SimulationOptions {
 
     func request(_ model: SimulatedModel, _ random: inout SeededRandom) -> GenerationRequest {
         let promptCount = Int.random(in: 1...min(random.chance(0.5) ? 20 : 90, positionCountMax - 1), using: &random)
+        // Some begin as others do.
+        let document = UInt64.random(in: 1...3, using: &random)
+        var text = SeededRandom(seed: seed &* 5 &+ document)
+        let sharedCount = random.chance(0.5) ? Int.random(in: 0...promptCount, using: &random) : 0
+        let shared = (0..<sharedCount).map { _ in TokenID.random(in: 0..<97, using: &text) }
         var request = GenerationRequest(
             model: model.profile.name,
-            prompt: (0..<promptCount).map { _ in TokenID.random(in: 0..<97, using: &random) })
+            prompt: shared + (sharedCount..<promptCount).map { _ in TokenID.random(in: 0..<97, using: &random) })
+        if random.chance(0.2) { request.cacheSalt = "salt" }
+        request.reusesPrefix = !random.chance(0.1)
         request.sampling.seed = random.next()
         request.sampling.choice = UInt32.random(in: 0...2, using: &random)
         if random.chance(0.3) { request.sampling.presencePenalty = 0.5 }
