@@ -74,7 +74,7 @@ let package = Package(
         room("Cluster", ["Orchestration", "Inference", "Models", "Transport", "Tensors", "Wire", "Identity",
             "ConfigurationFile", "Memory", "Telemetry", "Vocabulary", "CPlatform", logging]),
         // Row 4
-        room("Orchestration", ["Models", "Vocabulary", deque]),
+        room("Orchestration", ["Models", "Tensors", "Vocabulary", deque]),
         room("Inference", ["Models", "Tensors", "Memory", "Vocabulary"]),
         // Row 3
         room("Models", ["Tensors", "Memory", "Vocabulary", "CPlatform"]),
@@ -110,13 +110,18 @@ let package = Package(
         tests("ModelsTests", ["Models", "Tensors", "Memory", "Vocabulary"]),
         tests("InferenceTests", ["Inference", "ModelWriting", "Models", "Tensors", "Memory", "Vocabulary",
             "CAllocationCount"]),
-        tests("OrchestrationTests", ["Orchestration", "Vocabulary"]),
+        tests("OrchestrationTests", ["ClusterSimulation", "Orchestration", "Vocabulary"]),
         tests("OpenAIClientTests", ["OpenAIClient"]),
         tests("LoadTestTests", ["LoadTest", "OpenAIClient"]),
         tests("GatewayTests", ["Gateway", "Models", "Vocabulary", hummingbird, lifecycle, logging, nioCore,
             nioPosix]),
         tests("ClusterTests", ["Cluster", "Identity", "Orchestration", "Transport", "Wire", "Vocabulary", logging]),
         tests("BenchmarksTests", ["shardline-bench", "ModelWriting", "Models", "Tensors", "Memory", "Vocabulary"]),
+        // A whole cluster but its arithmetic, sockets and time, from a seed; run aloud by tools/simulate.
+        .target(name: "ClusterSimulation", dependencies: ["Orchestration", "Vocabulary", deque],
+            path: "Tests/Support/ClusterSimulation", swiftSettings: strict),
+        .executableTarget(name: "shardline-simulate", dependencies: ["ClusterSimulation"],
+            path: "Tests/Simulate", swiftSettings: strict),
         .target(name: "CAllocationCount", path: "Tests/Support/CAllocationCount"),
         .target(name: "WireSamples", dependencies: ["Wire", "Vocabulary"], path: "Tests/Support/WireSamples",
             swiftSettings: strict),

@@ -15,6 +15,10 @@ public struct GenerationRequest: Hashable, Sendable {
     public var includesStopString: Bool
     /// Report a score for each token of the prompt but the first.
     public var scoresPrompt: Bool
+    /// Requests share cached prefixes only with those of the same salt.
+    public var cacheSalt = ""
+    /// Whether cached prefixes may be used; what the request computes is cached all the same.
+    public var reusesPrefix = true
 
     public init(
         model: String, prompt: [TokenID], sampling: SamplingParameters = SamplingParameters(),

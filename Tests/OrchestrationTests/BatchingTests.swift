@@ -108,7 +108,7 @@ import Vocabulary
         // Four blocks: two sequences of 31 tokens grow until only one fits.
         var driver = CoordinatorDriver(nodeCount: 1) { $0.kvTokenCountMax = 128 }
         let old = driver.ask(prompt: 31, output: 60)
-        let young = driver.ask(prompt: 31, output: 60)
+        let young = driver.ask(prompt: 31, output: 60) { $0.reusesPrefix = false }
         var replay: SequenceRows?
         while let step = driver.finishStep() {
             let rows = step.sequences.first { $0.sequence.rawValue == young.rawValue }

@@ -26,7 +26,7 @@ import Vocabulary
         #expect(pool.freeCount == 2 && pool.retiringCount == 1)
         #expect(pool.take(3) == nil)
         pool.stepFinished(StepNumber(7))
-        #expect(Set(pool.unheldBlocks) == Set(blocks) && pool.freeCount == 3)
+        #expect(Set(pool.audit.free) == Set(blocks) && pool.freeCount == 3)
     }
 
     @Test func blocksThatPositionsNeed() {

@@ -1,3 +1,4 @@
+import ClusterSimulation
 import Orchestration
 import Testing
 import Vocabulary

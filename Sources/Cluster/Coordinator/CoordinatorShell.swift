@@ -24,6 +24,11 @@ actor CoordinatorShell {
         "prompt_tokens_total", help: "Prompt tokens of requests that have begun to answer.")
     private let generationTokens = Telemetry.metrics.counter("generation_tokens_total", help: "Tokens generated.")
 
+    private let cacheQueries = Telemetry.metrics.counter(
+        "prefix_cache_queries_total", help: "Prompt tokens of finished requests.")
+    private let cacheHits = Telemetry.metrics.counter(
+        "prefix_cache_hits_total", help: "Those of them whose keys and values were in the cache.")
+
     private struct OpenStream {
         var continuation: AsyncStream<GenerationEvent>.Continuation
         /// Of a prompt that is not counted yet.
@@ -165,11 +170,18 @@ actor CoordinatorShell {
                 promptTokens.increment(by: stream.uncountedPromptTokenCount)
                 streams[request]?.uncountedPromptTokenCount = 0
             }
-        case .finished, .failed:
-            streams[request] = nil
-            stream.continuation.finish()
+        case .finished(_, let usage):
+            cacheQueries.increment(by: usage.promptTokenCount)
+            cacheHits.increment(by: usage.cachedTokenCount)
+            close(request, stream)
+        case .failed: close(request, stream)
         case .accepted, .promptScored: break
         }
+    }
+
+    private func close(_ request: RequestID, _ stream: OpenStream) {
+        streams[request] = nil
+        stream.continuation.finish()
     }
 
     private func queue(to node: NodeID) -> OutboundQueue {

@@ -122,9 +122,12 @@ extension GenerationOptions {
     fileprivate func request(model: String, topLogprobCount: Int?) -> GenerationRequest {
         var sampling = sampling
         sampling.topLogprobCount = topLogprobCount
-        return GenerationRequest(
+        var request = GenerationRequest(
             model: model, prompt: [], sampling: sampling, outputTokenCountMax: outputTokenCountMax,
             outputTokenCountMin: outputTokenCountMin, ignoresEnd: ignoresEnd, stopStrings: stopStrings,
             includesStopString: includesStopString)
+        request.reusesPrefix = reusesPrefix
+        request.cacheSalt = cacheSalt
+        return request
     }
 }

@@ -15,7 +15,10 @@ struct GenerationOptions {
     var includesStopString: Bool
     var streams: Bool
     var includesUsage: Bool
+    var reusesPrefix: Bool
+    var cacheSalt: String
 
+    static let nameByteCountMax = 256
     static let stopStringCountMax = 16
     static let stopStringByteCountMax = 1024
     static let choiceCountMax = 128
@@ -50,9 +53,13 @@ struct GenerationOptions {
             throw .invalid("'stream_options' needs 'stream': true", param: "stream_options")
         }
         includesUsage = streamOptions?.includesUsage ?? false
+        reusesPrefix = try fields.flag("cache_prompt") ?? true
+        cacheSalt = try fields.string("cache_salt") ?? ""
+        guard cacheSalt.utf8.count <= Self.nameByteCountMax else {
+            throw .invalid("'cache_salt' has more than \(Self.nameByteCountMax) bytes", param: "cache_salt")
+        }
         // Of other servers' fields these need nothing done, but must be what they are there.
         _ = try fields.string("user")
-        _ = try fields.flag("cache_prompt")
         _ = try fields.integer("n_probs", in: 0...Int(Int32.max))
         try fields.refuse(Self.unsupportedFields)
     }

@@ -7,10 +7,12 @@ extension CoordinatorCore {
         package var epoch: Epoch
         package var isRunning: Bool
         package var blockCount: Int
-        /// Free, or waiting for a step in flight.
-        package var unheldBlocks: [BlockID]
+        package var pool: BlockPool.Audit
         /// For each running sequence, in order of arrival.
         package var heldBlocks: [[BlockID]]
+        /// For each running sequence: how many of its blocks others may share.
+        package var sealedBlockCounts: [Int]
+        package var oldestStepInFlight: StepNumber?
         package var stepsInFlight: Int
         package var stepsInFlightMax: Int
         package var requestCount: Int
@@ -27,8 +29,10 @@ extension CoordinatorCore {
             PipelineAudit(
                 pipeline: pipeline.id, epoch: pipeline.epoch, isRunning: pipeline.isRunning,
                 blockCount: pipeline.pool.blockCount,
-                unheldBlocks: pipeline.pool.unheldBlocks,
+                pool: pipeline.pool.audit,
                 heldBlocks: pipeline.running.map { pipeline.sequences[$0]?.blocks ?? [] },
+                sealedBlockCounts: pipeline.running.map { pipeline.sequences[$0]?.sealedBlockCount ?? 0 },
+                oldestStepInFlight: pipeline.inFlight.first?.number,
                 stepsInFlight: pipeline.inFlight.count, stepsInFlightMax: pipeline.stepsInFlightMax,
                 requestCount: pipeline.sequences.count, runningCount: pipeline.running.count,
                 waitingCount: pipeline.waiting.count, endedToTellCount: pipeline.endedToTell.count,

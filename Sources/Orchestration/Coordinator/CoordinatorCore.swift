@@ -10,7 +10,7 @@ public struct CoordinatorCore: Sendable {
     let settings: CoordinatorSettings
     var membership = Membership()
     /// One for each model, in the order of the models: those before come first when memory is short.
-    var pipelines: [Pipeline]
+    package var pipelines: [Pipeline]
     /// The pipeline of each model's name.
     private let pipelineIndices: [String: Int]
     /// The pipeline of each request that has not ended.

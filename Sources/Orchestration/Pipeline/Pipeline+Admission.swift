@@ -10,9 +10,10 @@ extension Pipeline {
             return
         }
         let room = positionCountMax - generation.prompt.count
-        let sequence = SequenceState(
-            id: id, request: generation, outputTokenCountMax: min(generation.outputTokenCountMax ?? room, room))
-        guard waiting.count < settings.waitingRequestCountMax || canBegin(sequence) else {
+        var sequence = SequenceState(
+            id: id, request: generation, model: model,
+            outputTokenCountMax: min(generation.outputTokenCountMax ?? room, room))
+        guard waiting.count < settings.waitingRequestCountMax || canBegin(&sequence) else {
             emit(
                 id,
                 .failed(
@@ -84,37 +85,64 @@ extension Pipeline {
 
     // MARK: Beginning
 
-    private func canBegin(_ sequence: SequenceState) -> Bool {
+    private func canBegin(_ sequence: inout SequenceState) -> Bool {
         guard isRunning, waiting.isEmpty, running.count < settings.runningSequenceCountMax else { return false }
-        return hasBlocks(for: sequence)
+        return hasBlocks(for: &sequence) != nil
     }
 
     /// Room for all tokens there are, and for the growth of those that run already: else the newcomer would soon be
     /// the youngest that has to go again.
-    private func hasBlocks(for sequence: SequenceState) -> Bool {
+    ///
+    /// - Returns: how many blocks the cache has of it; nil when there is no room for the rest.
+    private func hasBlocks(for sequence: inout SequenceState) -> Int? {
         let needed = BlockPool.blockCount(positionCount: sequence.tokens.count)
         let reserve = min(running.count, max(1, pool.blockCount / 8))
-        return pool.freeCount >= needed + reserve
+        // Looking into the cache is of no use when even all that it may have would not do.
+        let sharedCountMax = (sequence.tokens.count - 1) / BlockID.positionCount
+        guard pool.freeCount + sharedCountMax >= needed + reserve else { return nil }
+        guard sequence.mayReusePrefix else { return pool.freeCount >= needed + reserve ? 0 : nil }
+        // At least one token is computed: there must be logits to sample from.
+        sequence.chain.extend(over: sequence.tokens, blockCount: sharedCountMax)
+        let match = pool.match(sequence.chain.names.prefix(sharedCountMax))
+        return pool.freeCount - match.unusedCount >= needed - match.count + reserve ? match.count : nil
     }
 
     /// Lets requests begin in order of arrival while there is room.
     mutating func admitWaiting(at now: Instant) {
         while let id = waiting.first, running.count < max(1, settings.runningSequenceCountMax) {
-            guard let sequence = sequences[id] else {
+            guard var sequence = sequences.removeValue(forKey: id) else {
                 waiting.removeFirst()
                 continue
             }
-            let needed = BlockPool.blockCount(positionCount: sequence.tokens.count)
-            guard hasBlocks(for: sequence), let blocks = pool.take(needed) else { return }
+            let isBegun = begin(&sequence, at: now)
+            sequences[id] = sequence
+            guard isBegun else { return }
             waiting.removeFirst()
-            running.append(id)
-            promptQueue.append(QueueEntry(id: id, run: sequence.run))
-            promptSequenceCount += 1
-            promptRowsPending += sequence.tokens.count
-            sequences[id]?.phase = .prompt
-            sequences[id]?.blocks = blocks
-            if sequence.started == nil { sequences[id]?.started = now }
         }
+    }
+
+    private mutating func begin(_ sequence: inout SequenceState, at now: Instant) -> Bool {
+        guard let sharedCount = hasBlocks(for: &sequence) else { return false }
+        let shared = pool.share(sequence.chain.names.prefix(sharedCount))
+        let ownCount = BlockPool.blockCount(positionCount: sequence.tokens.count) - sharedCount
+        guard let own = pool.take(ownCount) else {
+            pool.give(shared, after: nil)
+            return false
+        }
+        running.append(sequence.id)
+        promptQueue.append(QueueEntry(id: sequence.id, run: sequence.run))
+        promptSequenceCount += 1
+        sequence.phase = .prompt
+        sequence.blocks = shared + own
+        sequence.sealedBlockCount = sharedCount
+        sequence.scheduledCount = sharedCount * BlockID.positionCount
+        sequence.committedCount = sequence.scheduledCount
+        promptRowsPending += sequence.tokens.count - sequence.scheduledCount
+        if sequence.started == nil {
+            sequence.started = now
+            sequence.cachedTokenCount = sequence.scheduledCount
+        }
+        return true
     }
 
     // MARK: Ending

@@ -162,8 +162,10 @@ extension Pipeline {
     }
 
     private func introduction(of sequence: SequenceState) -> SequenceIntroduction {
-        // A run starts at position 0, so no tokens lie before its first rows.
-        SequenceIntroduction(
-            sampling: sequence.request.sampling, promptTokenCount: sequence.promptTokenCount, earlierTokens: [])
+        // Tokens whose KV was found in the cache lie before a run's first rows; penalties count them too.
+        let earlier = sequence.request.sampling.usesPenalties ? sequence.tokens.prefix(sequence.scheduledCount) : []
+        return SequenceIntroduction(
+            sampling: sequence.request.sampling, promptTokenCount: sequence.promptTokenCount,
+            earlierTokens: Array(earlier))
     }
 }

@@ -67,6 +67,7 @@ extension Pipeline {
         }
         let committedCount = rows.firstPosition + rows.rowCount
         sequences[rows.id]?.committedCount = committedCount
+        seal(rows.id, committedCount)
         if let output, rows.scoreCount > 0 { commit(scores: output.scored, of: rows) }
         if let sampled = output?.sampled {
             commit(sampled, of: rows.id, at: now)
@@ -74,6 +75,19 @@ extension Pipeline {
             // Nothing was to be sampled.
             end(rows.id, .finished(.length, sequence.usage(at: now)))
         }
+    }
+
+    /// Lets others share the blocks that have become full.
+    private mutating func seal(_ id: SequenceID, _ committedCount: Int) {
+        let fullCount = committedCount / BlockID.positionCount
+        guard var sequence = sequences[id], sequence.sealedBlockCount < fullCount else { return }
+        sequences[id] = nil
+        sequence.chain.extend(over: sequence.tokens, blockCount: fullCount)
+        for index in sequence.sealedBlockCount..<min(fullCount, sequence.chain.names.count) {
+            pool.seal(sequence.blocks[index], as: sequence.chain.names[index])
+        }
+        sequence.sealedBlockCount = fullCount
+        sequences[id] = sequence
     }
 
     /// A sequence that was preempted amid its prompt gives some of its scores again: these are the same.

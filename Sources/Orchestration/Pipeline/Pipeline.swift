@@ -1,9 +1,9 @@
-import DequeModule
-import Vocabulary
+package import DequeModule
+package import Vocabulary
 
 /// One model's pipeline: its stages, its requests and the steps in flight. A part of `CoordinatorCore`, which tells
 /// it of everything and takes its commands out of `outbox`.
-struct Pipeline: Sendable {
+package struct Pipeline: Sendable {
     enum Phase: Sendable {
         /// For nodes, or for memory.
         case waiting(reason: String)
@@ -66,13 +66,13 @@ struct Pipeline: Sendable {
     var sequences: [SequenceID: SequenceState] = [:]
     /// In order of arrival; those that run arrived before those that wait.
     var running: [SequenceID] = []
-    var waiting: Deque<SequenceID> = []
+    package var waiting: Deque<SequenceID> = []
     /// Positions that one sequence can have: the context, or the pool when that is smaller.
     var positionCountMax = 0
 
     // MARK: Batching
 
-    var pool = BlockPool(blockCount: 0)
+    package var pool = BlockPool(blockCount: 0)
     var promptQueue: Deque<QueueEntry> = []
     var decodeQueue: Deque<QueueEntry> = []
     /// Running sequences in their prompt phase, and their rows that are not scheduled.

@@ -23,6 +23,11 @@ struct SequenceState: Sendable {
     /// Prompt and output.
     var tokens: [TokenID]
 
+    /// Names of the full blocks, as far as they were asked for.
+    var chain: BlockChain
+    /// Prompt tokens whose KV the first run found in the cache.
+    var cachedTokenCount = 0
+
     // MARK: This run
 
     var phase: Phase = .waiting
@@ -35,6 +40,8 @@ struct SequenceState: Sendable {
     var scheduledCount = 0
     /// Tokens whose rows came back.
     var committedCount = 0
+    /// How many of `blocks`, from the first on, are full and never written again.
+    var sealedBlockCount = 0
     /// The newest step with rows of this run.
     var lastStep: StepNumber?
 
@@ -50,7 +57,7 @@ struct SequenceState: Sendable {
     var started: Instant?
     var firstTokenAt: Instant?
 
-    init(id: SequenceID, request: GenerationRequest, outputTokenCountMax: Int) {
+    init(id: SequenceID, request: GenerationRequest, model: ModelProfile, outputTokenCountMax: Int) {
         self.id = id
         var bare = request
         bare.prompt = []
@@ -58,6 +65,7 @@ struct SequenceState: Sendable {
         self.outputTokenCountMax = outputTokenCountMax
         promptTokenCount = request.prompt.count
         tokens = request.prompt
+        chain = BlockChain(model: model.fingerprint, salt: request.cacheSalt)
         output = OutputText(stopStrings: request.stopStrings, includesStopString: request.includesStopString)
     }
 
@@ -72,6 +80,9 @@ struct SequenceState: Sendable {
         !isPromptScored && position < promptScoreCount
     }
 
+    /// Prompt tokens whose scores are wanted must be computed.
+    var mayReusePrefix: Bool { request.reusesPrefix && (isPromptScored || promptScoreCount == 0) }
+
     /// Forgets the run; the blocks must have been given back.
     mutating func endRun() {
         phase = .waiting
@@ -80,6 +91,7 @@ struct SequenceState: Sendable {
         sentBlockCount = 0
         scheduledCount = 0
         committedCount = 0
+        sealedBlockCount = 0
         lastStep = nil
     }
 
@@ -87,7 +99,7 @@ struct SequenceState: Sendable {
         let begin = started ?? now
         let first = firstTokenAt ?? now
         return GenerationUsage(
-            promptTokenCount: promptTokenCount, outputTokenCount: outputTokenCount, cachedTokenCount: 0,
+            promptTokenCount: promptTokenCount, outputTokenCount: outputTokenCount, cachedTokenCount: cachedTokenCount,
             promptSeconds: (first - begin).seconds, outputSeconds: (now - first).seconds)
     }
 }

@@ -1,35 +1,36 @@
 import Orchestration
-import Vocabulary
+package import Vocabulary
 
 /// A coordinator's core and nodes' cores over a seeded network and clock. Only arithmetic, sockets and time are not
 /// real; one seed gives one course of events.
-struct ClusterSimulation {
-    let options: SimulationOptions
+package struct ClusterSimulation {
+    package let options: SimulationOptions
     let models: [SimulatedModel]
     var random: SeededRandom
-    var now = Instant(nanoseconds: 0)
+    package private(set) var now = Instant(nanoseconds: 0)
     var schedule = EventSchedule()
     var coordinator: CoordinatorCore
     /// In order of their names.
     var nodes: [SimulatedNode] = []
     var links = Links()
     var ledgers: [RequestLedger] = []
-    var problems: [String] = []
+    package var problems: [String] = []
     /// What the coordinator has in flight of each pipeline.
     var stepsInFlight: [PipelineID: StepsInFlight] = [:]
-    var statistics = Statistics()
+    package var statistics = Statistics()
 
-    struct Statistics {
-        var eventCount = 0
-        var stepCount = 0
-        var preemptionCount = 0
-        var finishedCount = 0
-        var interruptedCount = 0
-        var epochCount: UInt64 = 0
-        var weightLoadCount = 0
+    package struct Statistics: Equatable {
+        package var eventCount = 0
+        package var stepCount = 0
+        package var preemptionCount = 0
+        package var finishedCount = 0
+        package var interruptedCount = 0
+        package var epochCount: UInt64 = 0
+        package var weightLoadCount = 0
+        package var cachedTokenCount = 0
     }
 
-    init(_ options: SimulationOptions) {
+    package init(_ options: SimulationOptions) {
         self.options = options
         random = SeededRandom(seed: options.seed)
         models = (0..<options.modelCount).map {
@@ -45,7 +46,7 @@ struct ClusterSimulation {
         }
     }
 
-    static func description(_ index: Int, _ incarnation: Incarnation, speed: Double) -> NodeDescription {
+    package static func description(_ index: Int, _ incarnation: Incarnation, speed: Double) -> NodeDescription {
         NodeDescription(
             node: NodeID("node-\(index)") ?? .coordinator, incarnation: incarnation, host: "host", port: 7000 + index,
             processID: 1, threadCount: 1, coreCount: 1, numaNodeCount: 1, instructionSet: "scalar",
@@ -54,7 +55,7 @@ struct ClusterSimulation {
 
     // MARK: The course of events
 
-    mutating func run() {
+    package mutating func run() {
         for index in nodes.indices { schedule.add(.nodeRegisters(index), at: randomSpan(0...3_000)) }
         let span = options.spanMilliseconds * 1_000
         for _ in 0..<options.requestCount { schedule.add(.requestArrives, at: randomSpan(2_000...(20_000 + span))) }
@@ -84,6 +85,7 @@ struct ClusterSimulation {
             statistics.eventCount += 1
             now = max(now, due)
             if let deadline, deadline <= now {
+                trace("a deadline passes")
                 tell(.deadlinePassed)
             } else if let event = schedule.next() {
                 happen(event)
@@ -93,6 +95,7 @@ struct ClusterSimulation {
     }
 
     private mutating func happen(_ event: SimulatedEvent) {
+        trace("\(event)")
         switch event {
         case .requestArrives: requestArrives()
         case .requestIsCancelled(let request):
@@ -120,11 +123,23 @@ struct ClusterSimulation {
     private mutating func requestArrives() {
         guard let model = models.randomElement(using: &random) else { return }
         let isValid = !random.chance(options.invalidShare)
-        let request = isValid ? options.request(model, &random) : options.invalidRequest(model, &random)
+        var request = isValid ? options.request(model, &random) : options.invalidRequest(model, &random)
+        if isValid, random.chance(0.3) { makeNextTurn(&request) }
         arrive(request, isValid: isValid)
         if random.chance(options.cancelShare) {
             schedule.add(.requestIsCancelled(RequestID(UInt64(ledgers.count))), at: later(0...30_000))
         }
+    }
+
+    /// A chat goes on: all that was said, and something new.
+    private mutating func makeNextTurn(_ request: inout GenerationRequest) {
+        guard let before = ledgers.randomElement(using: &random), before.request.model == request.model,
+            let output = before.reference?.output
+        else { return }
+        let prompt = before.request.prompt + output.map(\.token) + request.prompt.prefix(5)
+        guard prompt.count + request.outputTokenCountMin < options.positionCountMax else { return }
+        request.prompt = prompt
+        request.cacheSalt = before.request.cacheSalt
     }
 
     private mutating func arrive(_ request: GenerationRequest, isValid: Bool) {
@@ -141,7 +156,12 @@ struct ClusterSimulation {
 
     mutating func tell(_ event: CoordinatorEvent) {
         if case .stepFinished(_, let result, _) = event { stepsInFlight[result.pipeline]?.finish(result) }
-        for command in coordinator.handle(event, at: now) { execute(command) }
+        var commands = coordinator.handle(event, at: now)
+        if let bug = options.plantedBug { plant(bug, into: &commands) }
+        for command in commands {
+            trace("coordinator: \(command)")
+            execute(command)
+        }
     }
 
     private mutating func execute(_ command: CoordinatorCommand) {
@@ -157,13 +177,16 @@ struct ClusterSimulation {
             send(.stepArrived(step, coordinator.term, from: .coordinator), to: node)
         case .emit(let request, let event): take(event, of: request)
         case .note(_, let text):
-            if options.isTraced { print("\(now.nanoseconds / 1_000) µs: \(text)") }
             if text.contains("preempted") { statistics.preemptionCount += 1 }
         }
     }
 
     private mutating func take(_ event: GenerationEvent, of request: RequestID) {
-        if case .finished = event { statistics.finishedCount += 1 }
+        if case .finished(_, let usage) = event {
+            statistics.finishedCount += 1
+            statistics.cachedTokenCount += usage.cachedTokenCount
+            checkCachedTokens(usage.cachedTokenCount, of: request)
+        }
         if case .failed(let failure) = event, failure.kind == .interrupted { statistics.interruptedCount += 1 }
         if options.faultCount == 0, case .failed(let failure) = event, failure.kind == .interrupted {
             report("request \(request) failed without a fault: \(failure)")
@@ -179,6 +202,10 @@ struct ClusterSimulation {
     }
 
     // MARK: Helpers
+
+    private func trace(_ text: @autoclosure () -> String) {
+        if options.isTraced { print("\(now.nanoseconds / 1_000) µs: \(text())") }
+    }
 
     mutating func randomSpan(_ microseconds: ClosedRange<UInt64>) -> Instant {
         Instant(nanoseconds: UInt64.random(in: microseconds, using: &random) * 1_000)

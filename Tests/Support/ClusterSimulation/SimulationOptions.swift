@@ -1,26 +1,27 @@
-import Orchestration
+package import Orchestration
 import Vocabulary
 
 /// What a simulated cluster is like and what happens to it; drawn from a seed.
-struct SimulationOptions {
-    var seed: UInt64
-    var nodeCount: Int
-    var modelCount: Int
-    var layerCount: Int
-    var blockCount: Int
-    var requestCount: Int
-    var cancelShare: Double
-    var invalidShare: Double
-    var faultCount: Int
+package struct SimulationOptions {
+    package var seed: UInt64
+    package var nodeCount: Int
+    package var modelCount: Int
+    package var layerCount: Int
+    package var blockCount: Int
+    package var requestCount: Int
+    package var cancelShare: Double
+    package var invalidShare: Double
+    package var faultCount: Int
     /// The time over which requests arrive and faults happen.
-    var spanMilliseconds: UInt64
-    var settings: CoordinatorSettings
-    /// Prints the coordinator's notes.
-    var isTraced = false
+    package var spanMilliseconds: UInt64
+    package var settings: CoordinatorSettings
+    /// Prints what happens.
+    package var isTraced = false
+    package var plantedBug: PlantedBug?
 
-    static let contextLength = 160
+    package static let contextLength = 160
 
-    init(seed: UInt64, hasFaults: Bool) {
+    package init(seed: UInt64, hasFaults: Bool) {
         var random = SeededRandom(seed: seed &* 2 &+ (hasFaults ? 1 : 0))
         self.seed = seed
         nodeCount = Int.random(in: 1...5, using: &random)
@@ -49,9 +50,16 @@ struct SimulationOptions {
 
     func request(_ model: SimulatedModel, _ random: inout SeededRandom) -> GenerationRequest {
         let promptCount = Int.random(in: 1...min(random.chance(0.5) ? 20 : 90, positionCountMax - 1), using: &random)
+        // Some begin as others do.
+        let document = UInt64.random(in: 1...3, using: &random)
+        var text = SeededRandom(seed: seed &* 5 &+ document)
+        let sharedCount = random.chance(0.5) ? Int.random(in: 0...promptCount, using: &random) : 0
+        let shared = (0..<sharedCount).map { _ in TokenID.random(in: 0..<97, using: &text) }
         var request = GenerationRequest(
             model: model.profile.name,
-            prompt: (0..<promptCount).map { _ in TokenID.random(in: 0..<97, using: &random) })
+            prompt: shared + (sharedCount..<promptCount).map { _ in TokenID.random(in: 0..<97, using: &random) })
+        if random.chance(0.2) { request.cacheSalt = "salt" }
+        request.reusesPrefix = !random.chance(0.1)
         request.sampling.seed = random.next()
         request.sampling.choice = UInt32.random(in: 0...2, using: &random)
         if random.chance(0.3) { request.sampling.presencePenalty = 0.5 }

@@ -1,11 +1,11 @@
-import Vocabulary
+package import Vocabulary
 
 /// A model whose arithmetic is hashing: a layer's output for a row is a hash, in order, of what the layer holds of all
 /// rows up to it. A lost, doubled, reordered or overwritten row changes every later token.
-struct SimulatedModel: TokenText {
-    let profile: ModelProfile
+package struct SimulatedModel: TokenText {
+    package let profile: ModelProfile
 
-    init(name: String, layerCount: Int, contextLength: Int) {
+    package init(name: String, layerCount: Int, contextLength: Int) {
         profile = ModelProfile(
             name: name, fingerprint: "fingerprint of \(name)", layerCount: layerCount, hiddenSize: 1,
             vocabularySize: 97, contextLength: contextLength, embeddingBytes: 700,
@@ -14,7 +14,7 @@ struct SimulatedModel: TokenText {
     }
 
     /// Letters, and halves of a two-byte character that come together only by chance.
-    func bytes(of token: TokenID) -> [UInt8] {
+    package func bytes(of token: TokenID) -> [UInt8] {
         switch token {
         case 0: []
         case 1...8: [0xC3]

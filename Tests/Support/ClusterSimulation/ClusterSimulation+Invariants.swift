@@ -1,0 +1,89 @@
+import Orchestration
+import Vocabulary
+
+/// What must hold after every event.
+extension ClusterSimulation {
+    mutating func checkInvariants() {
+        for audit in coordinator.audits where audit.isRunning {
+            checkBlocks(audit)
+            if audit.stepsInFlight > audit.stepsInFlightMax { report("\(audit.stepsInFlight) steps in flight") }
+            if audit.runningCount > options.settings.runningSequenceCountMax { report("too many sequences run") }
+            if audit.runningCount + audit.waitingCount != audit.requestCount { report("a request is forgotten") }
+            if audit.stepsInFlight == 0, audit.requestCount > 0 { report("requests, and no step in flight") }
+        }
+    }
+
+    /// No more can be found in the cache than others of the same model and salt have in common with the request.
+    mutating func checkCachedTokens(_ count: Int, of id: RequestID) {
+        let index = Int(id.rawValue) - 1
+        let request = ledgers[index].request
+        var commonCount = 0
+        for (other, ledger) in ledgers.enumerated() where other != index {
+            guard ledger.request.model == request.model, ledger.request.cacheSalt == request.cacheSalt else { continue }
+            let tokens = ledger.request.prompt + (ledger.reference?.output.map(\.token) ?? [])
+            commonCount = max(commonCount, zip(tokens, request.prompt).prefix { $0 == $1 }.count)
+        }
+        let isPossible = count % BlockID.positionCount == 0 && count <= commonCount && count < request.prompt.count
+        if !isPossible || count > 0 && (!request.reusesPrefix || request.scoresPrompt && request.prompt.count > 1) {
+            report("request \(id) found \(count) tokens in the cache, of \(commonCount) at most")
+        }
+    }
+
+    /// Every block is free, cached or referenced, by exactly as many as refer to it.
+    private mutating func checkBlocks(_ audit: CoordinatorCore.PipelineAudit) {
+        var references: [Int32] = Array(repeating: 0, count: audit.blockCount)
+        var isOpen = Array(repeating: false, count: audit.blockCount)
+        for (blocks, sealedCount) in zip(audit.heldBlocks, audit.sealedBlockCounts) {
+            for (index, block) in blocks.enumerated() {
+                let number = Int(block.rawValue)
+                let isSealed = index < sealedCount
+                if references[number] > 0, isOpen[number] || !isSealed { report("block \(block) is shared unsealed") }
+                if !isSealed { isOpen[number] = true }
+                references[number] += 1
+            }
+        }
+        for (after, blocks) in audit.pool.retiring {
+            if after < audit.oldestStepInFlight ?? .init(.max) { report("blocks wait for step \(after), long gone") }
+            for block in blocks { references[Int(block.rawValue)] += 1 }
+        }
+        var placeCounts = references.map { $0 > 0 ? 1 : 0 }
+        for block in audit.pool.free + audit.pool.cached { placeCounts[Int(block.rawValue)] += 1 }
+        if let block = placeCounts.firstIndex(where: { $0 != 1 }) {
+            report("block \(block) is in \(placeCounts[block]) places")
+        }
+        if references != audit.pool.references { report("references \(audit.pool.references), due are \(references)") }
+        if audit.pool.cached.contains(where: { !audit.pool.isNamed[Int($0.rawValue)] })
+            || audit.pool.free.contains(where: { audit.pool.isNamed[Int($0.rawValue)] })
+            || audit.pool.isNamed.count(where: { $0 }) != audit.pool.nameCount
+        {
+            report("names and blocks of the cache do not agree")
+        }
+    }
+
+    mutating func checkStep(_ step: Step) {
+        if step.rowCount > options.settings.stepRowCountMax || step.rowCount == 0 {
+            report("step \(step.number) has \(step.rowCount) rows")
+        }
+        if let flaw = stepsInFlight[step.pipeline, default: StepsInFlight()].begin(step) {
+            report("step \(step.number): \(flaw)")
+        }
+    }
+
+    /// When nothing is left to do.
+    mutating func checkRest() {
+        guard problems.isEmpty else { return }
+        for (index, ledger) in ledgers.enumerated() where !ledger.hasEnded {
+            report("request \(index + 1) never ended")
+        }
+        for audit in coordinator.audits where audit.isRunning {
+            if audit.pool.free.count + audit.pool.cached.count != audit.blockCount { report("blocks are leaked") }
+            if audit.requestCount != 0 || audit.pendingRowCount != 0 { report("something is left: \(audit)") }
+            if stepsInFlight[audit.pipeline]?.sequenceCount(in: audit.epoch) ?? 0 != audit.endedToTellCount {
+                report("the stages know sequences that they will not be told to forget")
+            }
+        }
+        for node in nodes where node.isAlive && !(node.inputs.isEmpty && node.outputs.isEmpty) {
+            report("\(node.id) keeps hidden states of \(node.inputs.count + node.outputs.count) steps")
+        }
+    }
+}
