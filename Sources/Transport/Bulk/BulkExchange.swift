@@ -321,6 +321,20 @@ final class BulkExchange: BulkSource, Sendable {
 
     // MARK: Ending
 
+    /// The bulk lane is lost and will be made again. What was granted or on its way fails at both ends: each tells the
+    /// other, which may have begun something since. On the loop.
+    func laneWasLost(_ failure: BulkFailure) {
+        let (granted, held, peer) = state.withLock { state in
+            (
+                state.inbound.keys.sorted(),
+                (Array(state.credits.keys) + state.outbound.keys.filter { $0 <= state.lastCredit }).sorted(), state.peer
+            )
+        }
+        fail(failure, isFinal: false)
+        for number in granted { peer?.sendControl(.revoke, call: number, failure.asRemote) }
+        for number in held { peer?.sendControl(.abandon, call: number, failure.asRemote) }
+    }
+
     /// All that is granted or on its way fails; with `isFinal` all that is asked for later as well. On the loop, when
     /// nothing more is read from the lane or written to it.
     func fail(_ failure: BulkFailure, isFinal: Bool) {
