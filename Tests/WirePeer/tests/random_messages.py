@@ -12,14 +12,10 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from wirepeer import schema
 from wirepeer.identity import NAME
+from wirepeer.schema import is_repeated
 
 _LETTERS = "az AZ09/:.-\"\\\n\u0001äß€漢字🙂"
 _NAME_LETTERS = string.ascii_letters + string.digits + "._-"
-
-
-def is_repeated(field: FieldDescriptor) -> bool:
-    # Newer versions of the library have the property, older ones the label.
-    return field.is_repeated if hasattr(field, "is_repeated") else field.label == FieldDescriptor.LABEL_REPEATED
 
 
 class RandomMessages:
@@ -256,7 +252,7 @@ class RandomMessages:
 
 class Disguise:
     """Encodes as other senders may: fields in any order, lists packed, unpacked or in parts, defaults spelled out, long
-    varints, messages in pieces, fields of later versions in between."""
+    varints, fields of later versions in between."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -277,7 +273,7 @@ class Disguise:
         if field.type == FieldDescriptor.TYPE_MESSAGE:
             if is_repeated(field):
                 return [self._length(field.number, self.encode(item)) for item in value]
-            return self._message(field, value) if message.HasField(field.name) else []
+            return [self._length(field.number, self.encode(value))] if message.HasField(field.name) else []
         if field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES):
             items = list(value) if is_repeated(field) else [value] if value or self._once(4) else []
             return [
@@ -289,24 +285,6 @@ class Disguise:
             earlier = [self._scalar(field, self._other(field))] if self._once(4) else []
             return [*earlier, self._scalar(field, value)]
         return self._numbers(field, list(value))
-
-    def _message(self, field: FieldDescriptor, value: schema.Message) -> list[bytes]:
-        """A message that comes in two parts is put together."""
-        if self._once(3):
-            first, second = type(value)(), type(value)()
-            first.CopyFrom(value)
-            for part in value.DESCRIPTOR.fields:
-                if self._once(2):
-                    first.ClearField(part.name)
-                    if is_repeated(part):
-                        getattr(second, part.name).MergeFrom(getattr(value, part.name))
-                    elif part.type == FieldDescriptor.TYPE_MESSAGE:
-                        if value.HasField(part.name):
-                            getattr(second, part.name).CopyFrom(getattr(value, part.name))
-                    else:
-                        setattr(second, part.name, getattr(value, part.name))
-            return [self._length(field.number, schema.serialise(part)) for part in (first, second)]
-        return [self._length(field.number, self.encode(value))]
 
     def _numbers(self, field: FieldDescriptor, values: list[Any]) -> list[bytes]:
         pieces = []

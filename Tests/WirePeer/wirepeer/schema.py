@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
 PACKAGE = "shardline.v1"
@@ -108,9 +109,53 @@ def wire() -> SimpleNamespace:
 
 def parse(name: str, control: bytes) -> Message:
     try:
-        return messages()[name].FromString(control)
+        message = messages()[name].FromString(control)
     except DecodeError as error:
         raise MalformedMessage(f"no {name}: {error}") from None
+    _check(message, control)
+    return message
+
+
+def _check(message: Message | type[Message], control: bytes) -> None:
+    """What wire.md refuses and the library takes: U+0000 in texts, and messages that come in several parts."""
+    fields = message.DESCRIPTOR.fields_by_number
+    whole: set[int] = set()
+    position = 0
+    while position < len(control):
+        tag, position = _varint(control, position)
+        match tag & 7:
+            case 0:
+                _, position = _varint(control, position)
+            case 2:
+                length, position = _varint(control, position)
+                content, position = control[position:position + length], position + length
+                field = fields.get(tag >> 3)
+                if field is None:
+                    continue
+                if field.type == FieldDescriptor.TYPE_STRING and b"\0" in content:
+                    raise MalformedMessage(f"{field.full_name} holds U+0000")
+                if field.message_type is not None:
+                    if not is_repeated(field) and field.number in whole:
+                        raise MalformedMessage(f"{field.full_name} comes in several parts")
+                    whole.add(field.number)
+                    _check(messages()[field.message_type.name], content)
+            case kind:
+                position += 8 if kind == 1 else 4
+
+
+def _varint(data: bytes, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[position]
+        value |= (byte & 0x7F) << shift
+        position, shift = position + 1, shift + 7
+        if byte < 0x80:
+            return value, position
+
+
+def is_repeated(field: FieldDescriptor) -> bool:
+    # Newer versions of the library have the property, older ones the label.
+    return field.is_repeated if hasattr(field, "is_repeated") else field.label == FieldDescriptor.LABEL_REPEATED
 
 
 def serialise(message: Message) -> bytes:
