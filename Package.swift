@@ -109,7 +109,7 @@ let package = Package(
             "CAllocationCount"]),
         tests("OrchestrationTests", ["Orchestration", "Vocabulary"]),
         tests("OpenAIClientTests", ["OpenAIClient"]),
-        tests("LoadTestTests", ["LoadTest", "OpenAIClient"]),
+        tests("LoadTestTests", ["LoadTest", "OpenAIClient", "Telemetry"]),
         tests("GatewayTests", ["Gateway", "Models", "Vocabulary", hummingbird, lifecycle, logging, nioCore,
             nioPosix]),
         tests("ClusterTests", ["Cluster", "Transport", "Wire"]),
