@@ -112,7 +112,7 @@ let package = Package(
             "CAllocationCount"]),
         tests("OrchestrationTests", ["ClusterSimulation", "Orchestration", "Vocabulary"]),
         tests("OpenAIClientTests", ["OpenAIClient"]),
-        tests("LoadTestTests", ["LoadTest", "OpenAIClient"]),
+        tests("LoadTestTests", ["LoadTest", "OpenAIClient", "Telemetry"]),
         tests("GatewayTests", ["Gateway", "Models", "Vocabulary", hummingbird, lifecycle, logging, nioCore,
             nioPosix]),
         tests("ClusterTests", ["Cluster", "Identity", "Orchestration", "Transport", "Wire", "Vocabulary", logging]),

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Steele, Lea and Flood's SplitMix64: small, seeded, and the same on every platform.
 struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64
@@ -19,4 +21,10 @@ struct SplitMix64: RandomNumberGenerator {
 
     /// At least 0 and less than 1.
     mutating func nextUnit() -> Double { Double(next() >> 11) * 0x1p-53 }
+
+    /// Of the exponential distribution whose mean is 1.
+    mutating func nextExponential() -> Double { -log(1 - nextUnit()) }
+
+    /// At least 0 and less than `bound`, which is at least 1.
+    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
 }
