@@ -118,10 +118,13 @@ let package = Package(
         tests("ClusterTests", ["Cluster", "Identity", "Orchestration", "Transport", "Wire", "Vocabulary", logging]),
         tests("BenchmarksTests", ["shardline-bench", "ModelWriting", "Models", "Tensors", "Memory", "Vocabulary"]),
         // A whole cluster but its arithmetic, sockets and time, from a seed; run aloud by tools/simulate.
-        .target(name: "ClusterSimulation", dependencies: ["Orchestration", "Vocabulary", deque],
+        .target(name: "ClusterSimulation", dependencies: ["Orchestration", "Vocabulary"],
             path: "Tests/Support/ClusterSimulation", swiftSettings: strict),
         .executableTarget(name: "shardline-simulate", dependencies: ["ClusterSimulation"],
             path: "Tests/Simulate", swiftSettings: strict),
+        // What the coordinator's decisions cost; built and run by tools/bench-core.
+        .executableTarget(name: "shardline-bench-core", dependencies: ["Orchestration", "Vocabulary"],
+            path: "Tests/CoreBenchmark", swiftSettings: strict),
         .target(name: "CAllocationCount", path: "Tests/Support/CAllocationCount"),
         .target(name: "WireSamples", dependencies: ["Wire", "Vocabulary"], path: "Tests/Support/WireSamples",
             swiftSettings: strict),

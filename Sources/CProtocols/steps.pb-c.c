@@ -658,7 +658,7 @@ const ProtobufCMessageDescriptor shardline__v1__sequence_rows__descriptor =
   (ProtobufCMessageInit) shardline__v1__sequence_rows__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor shardline__v1__forward_step__field_descriptors[3] =
+static const ProtobufCFieldDescriptor shardline__v1__forward_step__field_descriptors[5] =
 {
   {
     "pipeline",
@@ -696,16 +696,42 @@ static const ProtobufCFieldDescriptor shardline__v1__forward_step__field_descrip
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "stage_nanoseconds",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Shardline__V1__ForwardStep, n_stage_nanoseconds),
+    offsetof(Shardline__V1__ForwardStep, stage_nanoseconds),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "waited_nanoseconds",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Shardline__V1__ForwardStep, waited_nanoseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned shardline__v1__forward_step__field_indices_by_name[] = {
   2,   /* field[2] = ended */
   0,   /* field[0] = pipeline */
   1,   /* field[1] = sequences */
+  3,   /* field[3] = stage_nanoseconds */
+  4,   /* field[4] = waited_nanoseconds */
 };
 static const ProtobufCIntRange shardline__v1__forward_step__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor shardline__v1__forward_step__descriptor =
 {
@@ -715,7 +741,7 @@ const ProtobufCMessageDescriptor shardline__v1__forward_step__descriptor =
   "Shardline__V1__ForwardStep",
   "shardline.v1",
   sizeof(Shardline__V1__ForwardStep),
-  3,
+  5,
   shardline__v1__forward_step__field_descriptors,
   shardline__v1__forward_step__field_indices_by_name,
   1,  shardline__v1__forward_step__number_ranges,
@@ -902,7 +928,7 @@ const ProtobufCMessageDescriptor shardline__v1__sequence_output__descriptor =
   (ProtobufCMessageInit) shardline__v1__sequence_output__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor shardline__v1__step_finished__field_descriptors[2] =
+static const ProtobufCFieldDescriptor shardline__v1__step_finished__field_descriptors[4] =
 {
   {
     "pipeline",
@@ -928,15 +954,41 @@ static const ProtobufCFieldDescriptor shardline__v1__step_finished__field_descri
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "stage_nanoseconds",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Shardline__V1__StepFinished, n_stage_nanoseconds),
+    offsetof(Shardline__V1__StepFinished, stage_nanoseconds),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "waited_nanoseconds",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Shardline__V1__StepFinished, waited_nanoseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned shardline__v1__step_finished__field_indices_by_name[] = {
   1,   /* field[1] = outputs */
   0,   /* field[0] = pipeline */
+  2,   /* field[2] = stage_nanoseconds */
+  3,   /* field[3] = waited_nanoseconds */
 };
 static const ProtobufCIntRange shardline__v1__step_finished__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor shardline__v1__step_finished__descriptor =
 {
@@ -946,7 +998,7 @@ const ProtobufCMessageDescriptor shardline__v1__step_finished__descriptor =
   "Shardline__V1__StepFinished",
   "shardline.v1",
   sizeof(Shardline__V1__StepFinished),
-  2,
+  4,
   shardline__v1__step_finished__field_descriptors,
   shardline__v1__step_finished__field_indices_by_name,
   1,  shardline__v1__step_finished__number_ranges,

@@ -131,10 +131,19 @@ public struct ClusterConfiguration: Hashable, Sendable {
         public var stepRowCountMax: Int
         /// More waiting requests than these are refused.
         public var waitingRequestCountMax: Int
+        /// More waiting requests of one user than these are refused.
+        public var waitingRequestCountMaxPerUser: Int
+        /// The longest that a request takes; nil sets no limit.
+        public var requestTimeLimitSeconds: Int?
 
-        public init(stepRowCountMax: Int = 64, waitingRequestCountMax: Int = 1024) {
+        public init(
+            stepRowCountMax: Int = 64, waitingRequestCountMax: Int = 1024, waitingRequestCountMaxPerUser: Int = 256,
+            requestTimeLimitSeconds: Int? = nil
+        ) {
             self.stepRowCountMax = stepRowCountMax
             self.waitingRequestCountMax = waitingRequestCountMax
+            self.waitingRequestCountMaxPerUser = waitingRequestCountMaxPerUser
+            self.requestTimeLimitSeconds = requestTimeLimitSeconds
         }
     }
 

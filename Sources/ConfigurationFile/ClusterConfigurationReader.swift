@@ -91,11 +91,16 @@ struct ClusterConfigurationReader {
 
     private func batching(_ top: ConfigurationSection) throws(ConfigurationError) -> ClusterConfiguration.Batching {
         var result = ClusterConfiguration.Batching()
-        let keys = ["step_rows", "max_waiting_requests"]
+        let keys = ["step_rows", "max_waiting_requests", "max_waiting_requests_per_user", "request_time_limit"]
         guard let section = try top.optionalSection("batching", knownKeys: keys) else { return result }
         result.stepRowCountMax = try section.optionalInteger("step_rows", in: 1...4096) ?? result.stepRowCountMax
         result.waitingRequestCountMax =
             try section.optionalInteger("max_waiting_requests", in: 1...1_000_000) ?? result.waitingRequestCountMax
+        result.waitingRequestCountMaxPerUser =
+            try section.optionalInteger("max_waiting_requests_per_user", in: 1...1_000_000)
+            ?? result.waitingRequestCountMaxPerUser
+        result.requestTimeLimitSeconds = try section.optionalInteger(
+            "request_time_limit", in: 1...86_400, unit: "seconds")
         return result
     }
 

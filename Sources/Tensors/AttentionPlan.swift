@@ -1,7 +1,7 @@
 import CKernels
 
-/// How an attention operation is cut into units: a few rows and one KV head, or one row and all KV heads or, for several
-/// threads, some of them and some spans. Spans are merged in order either way, so the cut changes no bit.
+/// How an attention operation is cut into units: a few rows and one KV head, or one row and all KV heads or, for
+/// several threads, some of them and some spans. Spans are merged in order either way, so the cut changes no bit.
 struct AttentionPlan {
     private(set) var units: UnsafeMutablePointer<AttentionUnit>
     private(set) var unitCount = 0
@@ -61,8 +61,8 @@ struct AttentionPlan {
         tileCount = context.tileCount(nanoseconds: nanoseconds, unitCount: unitCount)
     }
 
-    /// How one row's work is cut: not at all for one thread or when there are rows enough; else into spans first, because
-    /// memory is read fastest when all KV heads of a block are read in turn.
+    /// How one row's work is cut: not at all for one thread or when there are rows enough; else into spans first,
+    /// because memory is read fastest when all KV heads of a block are read in turn.
     private struct RowCut {
         let spanCount: Int
         let spansAtOnce: Int

@@ -19,6 +19,14 @@ public struct GenerationRequest: Hashable, Sendable {
     public var cacheSalt = ""
     /// Whether cached prefixes may be used; what the request computes is cached all the same.
     public var reusesPrefix = true
+    /// Whom the request is for: service is shared fairly between tenants.
+    public var tenant = ""
+    /// In `priorities`: each step up doubles the share of the tenant's requests of that priority.
+    public var priority = 0
+    /// The longest that the client waits for the end; nil is as long as the coordinator allows.
+    public var timeLimit: Instant.Span?
+
+    public static let priorities = -3...3
 
     public init(
         model: String, prompt: [TokenID], sampling: SamplingParameters = SamplingParameters(),
@@ -86,15 +94,22 @@ public struct GenerationFailure: Error, Hashable, Sendable, CustomStringConverti
         case unavailable
         /// The queue is full.
         case overloaded
+        /// The tenant's part of the queue is full.
+        case rateLimited
+        /// The request's time limit has passed.
+        case timedOut
         /// A node was lost, or a computation failed, while the request ran.
         case interrupted
         case cancelled
     }
     public var kind: Kind
     public var message: String
-    public init(_ kind: Kind, _ message: String) {
+    /// When it may be worth asking again; nil when nothing is known.
+    public var retryAfterSeconds: Int?
+    public init(_ kind: Kind, _ message: String, retryAfterSeconds: Int? = nil) {
         self.kind = kind
         self.message = message
+        self.retryAfterSeconds = retryAfterSeconds
     }
     public var description: String { message }
 }

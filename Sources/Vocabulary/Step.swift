@@ -8,6 +8,10 @@ public struct Step: Hashable, Sendable {
     public var sequences: [SequenceRows]
     /// Sequences that are over: a stage forgets their block lists and tokens before it runs this step.
     public var ended: [SequenceID]
+    /// How long each stage so far has computed the step.
+    public var stageNanoseconds: [UInt64] = []
+    /// How long it waited at the stages so far for its turn, all together.
+    public var waitedNanoseconds: UInt64 = 0
 
     public init(
         pipeline: PipelineID, epoch: Epoch, number: StepNumber, sequences: [SequenceRows], ended: [SequenceID] = []
@@ -83,6 +87,10 @@ public struct StepResult: Hashable, Sendable {
     public var number: StepNumber
     /// One per sequence of the step that samples or scores, in the step's order.
     public var outputs: [SequenceOutput]
+    /// How long each stage has computed the step; empty when they did not tell.
+    public var stageNanoseconds: [UInt64] = []
+    /// How long it waited at the stages for its turn, all together.
+    public var waitedNanoseconds: UInt64 = 0
 
     public init(pipeline: PipelineID, epoch: Epoch, number: StepNumber, outputs: [SequenceOutput]) {
         self.pipeline = pipeline

@@ -60,6 +60,8 @@ struct ServeCommand: AsyncParsableCommand {
         settings.nodeCountMin = cluster.minimumNodeCount
         settings.stepRowCountMax = cluster.batching.stepRowCountMax
         settings.waitingRequestCountMax = cluster.batching.waitingRequestCountMax
+        settings.waitingRequestCountMaxPerTenant = cluster.batching.waitingRequestCountMaxPerUser
+        settings.requestTimeLimit = cluster.batching.requestTimeLimitSeconds.map { .seconds(UInt64($0)) }
         let limits = Set(cluster.models.map { [$0.contextLength, $0.kvCacheTokenCount, $0.sequenceCountMax] })
         guard limits.count <= 1 else {
             throw BadConfiguration(

@@ -124,7 +124,7 @@ import Vocabulary
     }
 
     @Test(arguments: [
-        (GenerationFailure.Kind.overloaded, 429), (.unavailable, 503), (.interrupted, 500), (.invalid, 400),
+        (GenerationFailure.Kind.overloaded, 503), (.rateLimited, 429), (.timedOut, 504), (.unavailable, 503), (.interrupted, 500), (.invalid, 400),
         (.unknownModel, 404),
     ])
     func tellsByStatusWhatFailsAtOnce(kind: GenerationFailure.Kind, status: Int) async throws {

@@ -65,20 +65,28 @@ import Vocabulary
         let second = Self.step(2, position: 4, blockIndex: 1)
         #expect(Self.arrive(&core, first) == [.compute(StageBatch(step: first, blocks: [[BlockID(5)]]))])
         #expect(Self.arrive(&core, second) == [])
+        var timed = first
+        timed.stageNanoseconds = [7]
         #expect(
-            core.handle(.computed(Self.pipeline, Epoch(1), StepNumber(1), outputs: []), at: Self.now) == [
-                .forward(first, Self.term, to: Self.next),
+            core.handle(.computed(Self.pipeline, Epoch(1), StepNumber(1), outputs: []), at: Instant(nanoseconds: 7)) == [
+                .forward(timed, Self.term, to: Self.next),
                 .compute(StageBatch(step: second, blocks: [[BlockID(5)]])),
             ])
     }
 
     @Test func theLastStageReports() {
         var core = Self.ready(index: 2)
-        _ = Self.arrive(&core, Self.step(1, blocks: [0], introduces: true))
+        var step = Self.step(1, blocks: [0], introduces: true)
+        step.stageNanoseconds = [3, 4]
+        step.waitedNanoseconds = 9
+        _ = Self.arrive(&core, step)
         let outputs = [SequenceOutput(sequence: SequenceID(1), sampled: TokenScore(token: 3, position: 4))]
-        let result = StepResult(pipeline: Self.pipeline, epoch: Epoch(1), number: StepNumber(1), outputs: outputs)
+        var result = StepResult(pipeline: Self.pipeline, epoch: Epoch(1), number: StepNumber(1), outputs: outputs)
+        result.stageNanoseconds = [3, 4, 5]
+        result.waitedNanoseconds = 9
+        let later = Instant(nanoseconds: 5)
         #expect(
-            core.handle(.computed(Self.pipeline, Epoch(1), StepNumber(1), outputs: outputs), at: Self.now)
+            core.handle(.computed(Self.pipeline, Epoch(1), StepNumber(1), outputs: outputs), at: later)
                 == [.reportStep(result, Self.term)])
     }
 

@@ -46,9 +46,20 @@ import WireSamples
         }
     }
 
+    @Test func stageTimesTravelWithTheResult() throws {
+        var message = finished([])
+        message.result.stageNanoseconds = [.max, 1]
+        message.result.waitedNanoseconds = 2
+        #expect(try message.overTheWire() == message)
+        message.result.stageNanoseconds = Array(repeating: 1, count: MessageLimits.stageCountMax + 1)
+        #expect(throws: WireError.self) { try message.overTheWire() }
+    }
+
     @Test func hiddenStatesTravelBeside() throws {
         let rows = SequenceRows(sequence: SequenceID(1), firstPosition: 0, tokens: [1, 2, 3])
-        let step = Step(pipeline: PipelineID(1), epoch: Epoch(2), number: StepNumber(3), sequences: [rows])
+        var step = Step(pipeline: PipelineID(1), epoch: Epoch(2), number: StepNumber(3), sequences: [rows])
+        step.stageNanoseconds = [5, 0, .max]
+        step.waitedNanoseconds = 77
         let states = try slice([UInt8](repeating: 9, count: 3 * 4 * 5))
         let message = ForwardStep(step: step, term: Term(7), incarnation: Incarnation(8), hiddenStates: states)
         let back = try message.overTheWire()

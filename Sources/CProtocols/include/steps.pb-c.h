@@ -90,10 +90,19 @@ struct  Shardline__V1__ForwardStep
   Shardline__V1__SequenceRows **sequences;
   size_t n_ended;
   uint64_t *ended;
+  /*
+   * How long each stage so far has computed the step.
+   */
+  size_t n_stage_nanoseconds;
+  uint64_t *stage_nanoseconds;
+  /*
+   * How long the step waited for its turn at the stages so far, all together.
+   */
+  uint64_t waited_nanoseconds;
 };
 #define SHARDLINE__V1__FORWARD_STEP__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&shardline__v1__forward_step__descriptor) \
-    , 0, 0,NULL, 0,NULL }
+    , 0, 0,NULL, 0,NULL, 0,NULL, 0 }
 
 
 /*
@@ -154,10 +163,19 @@ struct  Shardline__V1__StepFinished
   uint32_t pipeline;
   size_t n_outputs;
   Shardline__V1__SequenceOutput **outputs;
+  /*
+   * How long each stage has computed the step.
+   */
+  size_t n_stage_nanoseconds;
+  uint64_t *stage_nanoseconds;
+  /*
+   * How long the step waited for its turn at the stages, all together.
+   */
+  uint64_t waited_nanoseconds;
 };
 #define SHARDLINE__V1__STEP_FINISHED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&shardline__v1__step_finished__descriptor) \
-    , 0, 0,NULL }
+    , 0, 0,NULL, 0,NULL, 0 }
 
 
 /*

@@ -77,12 +77,20 @@ struct APIError: Error, CustomStringConvertible {
             status = .serviceUnavailable
             type = "service_unavailable_error"
             code = "unavailable"
-            retryAfterSeconds = 5
+            retryAfterSeconds = failure.retryAfterSeconds ?? 5
         case .overloaded:
+            status = .serviceUnavailable
+            type = "service_unavailable_error"
+            code = "overloaded"
+            retryAfterSeconds = failure.retryAfterSeconds ?? 1
+        case .rateLimited:
             status = .tooManyRequests
             type = "rate_limit_error"
-            code = "overloaded"
-            retryAfterSeconds = 1
+            code = "rate_limit_exceeded"
+            retryAfterSeconds = failure.retryAfterSeconds ?? 1
+        case .timedOut:
+            status = .gatewayTimeout
+            code = "timeout"
         case .interrupted:
             code = "interrupted"
         case .cancelled:

@@ -1,3 +1,5 @@
+import Foundation
+import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
@@ -12,14 +14,26 @@ struct GenerationEndpoint: Sendable {
 
     func complete(_ request: Request, _ context: GatewayContext) async throws -> Response {
         let body = try await request.decodeBody(as: CompletionRequest.self, byteCountMax: settings.bodyByteCountMax)
-        let job = try GenerationJob(body, catalog: catalog, generationCountMax: settings.generationCountMax)
+        var job = try GenerationJob(body, catalog: catalog, generationCountMax: settings.generationCountMax)
+        job.setKey(try Self.key(of: request))
         return try await serve(job, context)
     }
 
     func chat(_ request: Request, _ context: GatewayContext) async throws -> Response {
         let body = try await request.decodeBody(as: ChatRequest.self, byteCountMax: settings.bodyByteCountMax)
-        let job = try GenerationJob(body, catalog: catalog, generationCountMax: settings.generationCountMax)
+        var job = try GenerationJob(body, catalog: catalog, generationCountMax: settings.generationCountMax)
+        job.setKey(try Self.key(of: request))
         return try await serve(job, context)
+    }
+
+    /// The key that a client shows, which nobody checks: it only tells clients apart.
+    private static func key(of request: Request) throws(APIError) -> String {
+        guard let value = request.headers[.authorization], value.lowercased().hasPrefix("bearer ") else { return "" }
+        let key = value.dropFirst("bearer ".count).trimmingCharacters(in: .whitespaces)
+        guard key.utf8.count <= GenerationOptions.nameByteCountMax else {
+            throw .invalid("the key of the Authorization header has more than 256 bytes")
+        }
+        return key
     }
 
     private func serve(_ job: GenerationJob, _ context: GatewayContext) async throws(APIError) -> Response {

@@ -23,7 +23,7 @@ struct GenerationJob: Sendable {
     let created: Int
     let model: ServedModel
     /// Choice c of prompt p is number p * n + c, which is its index in the answer.
-    let choices: [Choice]
+    private(set) var choices: [Choice]
     let streams: Bool
     let includesUsage: Bool
     let reportsLogprobs: Bool
@@ -99,6 +99,15 @@ struct GenerationJob: Sendable {
         self.discardsOutput = discardsOutput
     }
 
+    /// Clients with different keys are different tenants, and share no cached prefixes.
+    mutating func setKey(_ key: String) {
+        guard !key.isEmpty else { return }
+        for index in choices.indices {
+            choices[index].request.tenant = "\(key)\u{0}\(choices[index].request.tenant)"
+            choices[index].request.cacheSalt = "\(key)\u{0}\(choices[index].request.cacheSalt)"
+        }
+    }
+
     private static func choices(of request: GenerationRequest, count: Int, echo: String?) -> [Choice] {
         (0..<count).map { number in
             var choice = Choice(request: request, echo: echo, isFirstOfPrompt: number == 0)
@@ -128,6 +137,9 @@ extension GenerationOptions {
             includesStopString: includesStopString)
         request.reusesPrefix = reusesPrefix
         request.cacheSalt = cacheSalt
+        request.tenant = user
+        request.priority = priority
+        request.timeLimit = timeLimit
         return request
     }
 }

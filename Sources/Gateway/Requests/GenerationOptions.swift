@@ -17,6 +17,10 @@ struct GenerationOptions {
     var includesUsage: Bool
     var reusesPrefix: Bool
     var cacheSalt: String
+    /// Who the client says it asks for.
+    var user: String
+    var priority: Int
+    var timeLimit: Instant.Span?
 
     static let nameByteCountMax = 256
     static let stopStringCountMax = 16
@@ -58,8 +62,16 @@ struct GenerationOptions {
         guard cacheSalt.utf8.count <= Self.nameByteCountMax else {
             throw .invalid("'cache_salt' has more than \(Self.nameByteCountMax) bytes", param: "cache_salt")
         }
+        user = try fields.string("user") ?? ""
+        guard user.utf8.count <= Self.nameByteCountMax else {
+            throw .invalid("'user' has more than \(Self.nameByteCountMax) bytes", param: "user")
+        }
+        let priorities = GenerationRequest.priorities
+        priority = try fields.integer("priority", in: priorities) ?? 0
+        timeLimit = try fields.number("timeout", in: 0.001...86_400).map {
+            Instant.Span(nanoseconds: UInt64($0 * 1e9))
+        }
         // Of other servers' fields these need nothing done, but must be what they are there.
-        _ = try fields.string("user")
         _ = try fields.integer("n_probs", in: 0...Int(Int32.max))
         try fields.refuse(Self.unsupportedFields)
     }

@@ -15,6 +15,8 @@ extension CoordinatorCore {
         package var oldestStepInFlight: StepNumber?
         package var stepsInFlight: Int
         package var stepsInFlightMax: Int
+        /// All that began and have not ended.
+        package var begun: [SequenceID]
         package var requestCount: Int
         package var runningCount: Int
         package var waitingCount: Int
@@ -34,8 +36,8 @@ extension CoordinatorCore {
                 sealedBlockCounts: pipeline.running.map { pipeline.sequences[$0]?.sealedBlockCount ?? 0 },
                 oldestStepInFlight: pipeline.inFlight.first?.number,
                 stepsInFlight: pipeline.inFlight.count, stepsInFlightMax: pipeline.stepsInFlightMax,
-                requestCount: pipeline.sequences.count, runningCount: pipeline.running.count,
-                waitingCount: pipeline.waiting.count, endedToTellCount: pipeline.endedToTell.count,
+                begun: pipeline.running + pipeline.preempted, requestCount: pipeline.sequences.count, runningCount: pipeline.running.count,
+                waitingCount: pipeline.waitingCount, endedToTellCount: pipeline.endedToTell.count,
                 pendingRowCount: pipeline.promptRowsPending + pipeline.promptRowsInFlight
                     + pipeline.promptSequenceCount + pipeline.decodeStepsInFlight)
         }

@@ -25,7 +25,7 @@ extension Pipeline {
         }
         return Topology.PipelineStatus(
             pipeline: id, model: model.name, epoch: epoch, state: stateText, stages: stages,
-            runningCount: running.count, waitingCount: waiting.count, blockCount: plan?.blockCount ?? 0,
+            runningCount: running.count, waitingCount: waitingCount, blockCount: plan?.blockCount ?? 0,
             freeBlockCount: isRunning ? pool.freeCount : plan?.blockCount ?? 0)
     }
 

@@ -10,6 +10,10 @@ public struct CoordinatorSettings: Sendable, Hashable {
     public var runningSequenceCountMax = 64
     /// The most accepted requests that wait for their turn; more are refused as overloaded.
     public var waitingRequestCountMax = 1024
+    /// The most of them that one tenant has, unless it has no name.
+    public var waitingRequestCountMaxPerTenant = 256
+    /// The longest that a request takes, whatever it asks for; nil sets no limit.
+    public var requestTimeLimit: Instant.Span?
     /// Serve a shorter context than the model's (`--ctx-size`).
     public var contextTokenCountMax: Int?
     /// Positions in a pipeline's KV pool, memory permitting; nil takes up to four contexts.

@@ -12,10 +12,16 @@ public struct NodeCore: Sendable {
     /// In order of their pipelines' ids.
     private var stages: [NodeStage] = []
     /// Steps of all stages, in order of arrival.
-    private var queue: Deque<StageBatch> = []
+    private var queue: Deque<Queued> = []
     /// The step that is being computed.
     private var computing: Step?
+    private var computingSince = Instant(nanoseconds: 0)
     private var outbox: [NodeCommand] = []
+
+    private struct Queued: Sendable {
+        var batch: StageBatch
+        var since: Instant
+    }
 
     /// - Parameter queuedStepCountMax: more steps than this do not wait for their turn: far above what a coordinator
     ///   has in flight.
@@ -31,15 +37,15 @@ public struct NodeCore: Sendable {
         case .releaseAsked(let pipeline, let epoch, let term): releaseAsked(pipeline, epoch, term)
         case .loaded(let pipeline, let epoch): loadEnded(pipeline, epoch, failure: nil)
         case .loadFailed(let pipeline, let epoch, let reason): loadEnded(pipeline, epoch, failure: reason)
-        case .stepArrived(let step, let term, let sender): stepArrived(step, term, from: sender)
+        case .stepArrived(let step, let term, let sender): stepArrived(step, term, from: sender, at: now)
         case .computed(let pipeline, let epoch, let number, let outputs):
-            computeEnded(pipeline, epoch, number, .success(outputs))
+            computeEnded(pipeline, epoch, number, .success(outputs), at: now)
         case .computeFailed(let pipeline, let epoch, let number, let reason):
-            computeEnded(pipeline, epoch, number, .failure(ComputeFailure(reason: reason)))
+            computeEnded(pipeline, epoch, number, .failure(ComputeFailure(reason: reason)), at: now)
         case .peerLost(let peer, let reason): peerLost(peer, reason: reason)
         case .coordinatorLost: coordinatorLost()
         }
-        startWork()
+        startWork(at: now)
         defer { outbox = [] }
         return outbox
     }
@@ -150,7 +156,7 @@ public struct NodeCore: Sendable {
 
     // MARK: Steps
 
-    private mutating func stepArrived(_ step: Step, _ asked: Term, from sender: NodeID) {
+    private mutating func stepArrived(_ step: Step, _ asked: Term, from sender: NodeID, at now: Instant) {
         guard obeys(asked) else { return }
         guard let index = index(of: step.pipeline) else {
             let reason = "node \(node) has no stage of pipeline \(step.pipeline)"
@@ -165,10 +171,10 @@ public struct NodeCore: Sendable {
             outbox.append(.refuse(reason))
             return
         }
-        take(step, index, from: sender)
+        take(step, index, from: sender, at: now)
     }
 
-    private mutating func take(_ step: Step, _ index: Int, from sender: NodeID) {
+    private mutating func take(_ step: Step, _ index: Int, from sender: NodeID, at now: Instant) {
         if let flaw = orderFlaw(of: step, stages[index]) {
             endEpoch(index, flaw, at: step.number, refuses: true)
             return
@@ -177,7 +183,7 @@ public struct NodeCore: Sendable {
             let blocks = try stages[index].tables.apply(step)
             stages[index].sender = sender
             stages[index].nextNumber = step.number.next
-            queue.append(StageBatch(step: step, blocks: blocks))
+            queue.append(Queued(batch: StageBatch(step: step, blocks: blocks), since: now))
         } catch {
             endEpoch(index, error.reason, at: step.number, refuses: true)
         }
@@ -196,9 +202,10 @@ public struct NodeCore: Sendable {
     }
 
     private mutating func computeEnded(
-        _ pipeline: PipelineID, _ epoch: Epoch, _ number: StepNumber, _ result: Result<[SequenceOutput], ComputeFailure>
+        _ pipeline: PipelineID, _ epoch: Epoch, _ number: StepNumber,
+        _ result: Result<[SequenceOutput], ComputeFailure>, at now: Instant
     ) {
-        guard let step = computing, step.pipeline == pipeline, step.epoch == epoch, step.number == number else {
+        guard var step = computing, step.pipeline == pipeline, step.epoch == epoch, step.number == number else {
             return
         }
         computing = nil
@@ -212,10 +219,13 @@ public struct NodeCore: Sendable {
             outbox.append(.dropStep(pipeline, epoch, number, reason: failure.reason))
             endEpoch(index, failure.reason, at: number, refuses: false)
         case .success(let outputs):
+            step.stageNanoseconds.append((now - computingSince).nanoseconds)
             if let next = stage.assignment.next {
                 outbox.append(.forward(step, stage.term, to: next))
             } else {
-                let result = StepResult(pipeline: pipeline, epoch: epoch, number: number, outputs: outputs)
+                var result = StepResult(pipeline: pipeline, epoch: epoch, number: number, outputs: outputs)
+                result.stageNanoseconds = step.stageNanoseconds
+                result.waitedNanoseconds = step.waitedNanoseconds
                 outbox.append(.reportStep(result, stage.term))
             }
         }
@@ -255,23 +265,25 @@ public struct NodeCore: Sendable {
     }
 
     private mutating func dropQueue(of pipeline: PipelineID, reason: String) {
-        for batch in queue where batch.step.pipeline == pipeline {
-            outbox.append(.dropStep(pipeline, batch.step.epoch, batch.step.number, reason: reason))
+        for queued in queue where queued.batch.step.pipeline == pipeline {
+            outbox.append(.dropStep(pipeline, queued.batch.step.epoch, queued.batch.step.number, reason: reason))
         }
-        queue.removeAll { $0.step.pipeline == pipeline }
+        queue.removeAll { $0.batch.step.pipeline == pipeline }
     }
 
     // MARK: Work for the shell
 
     /// Starts what was waiting for something else to end.
-    private mutating func startWork() {
+    private mutating func startWork(at now: Instant) {
         for index in stages.indices { startLoading(index) }
         stages.removeAll { stage in
             if case .released = stage.state { stage.held == nil } else { false }
         }
-        if computing == nil, let batch = queue.popFirst() {
-            computing = batch.step
-            outbox.append(.compute(batch))
+        if computing == nil, let queued = queue.popFirst() {
+            computing = queued.batch.step
+            computing?.waitedNanoseconds &+= (now - queued.since).nanoseconds
+            computingSince = now
+            outbox.append(.compute(queued.batch))
         }
     }
 

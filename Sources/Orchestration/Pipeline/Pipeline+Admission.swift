@@ -1,7 +1,6 @@
-import DequeModule
 import Vocabulary
 
-/// Which requests come in, and when they begin.
+/// Which requests come in.
 extension Pipeline {
     mutating func requestArrived(_ request: RequestID, _ generation: GenerationRequest, at now: Instant) {
         let id = SequenceID(request.rawValue)
@@ -13,13 +12,8 @@ extension Pipeline {
         var sequence = SequenceState(
             id: id, request: generation, model: model,
             outputTokenCountMax: min(generation.outputTokenCountMax ?? room, room))
-        guard waiting.count < settings.waitingRequestCountMax || canBegin(&sequence) else {
-            emit(
-                id,
-                .failed(
-                    GenerationFailure(
-                        .overloaded,
-                        "\(waiting.count) requests wait already for model \(model.name): try again later")))
+        if let failure = excessOfWaiting(generation.tenant), !canBegin(&sequence) {
+            emit(id, .failed(failure))
             return
         }
         emit(id, .accepted(request))
@@ -28,19 +22,75 @@ extension Pipeline {
             emit(id, .finished(.length, sequence.usage(at: now)))
             return
         }
+        setDeadline(of: &sequence, at: now)
+        waiting.append(id, sequence.flow, cost: sequence.expectedCost)
         sequences[id] = sequence
-        waiting.append(id)
         schedule(at: now)
     }
 
     mutating func requestCancelled(_ request: RequestID, at now: Instant) {
         let id = SequenceID(request.rawValue)
         guard sequences[id] != nil else { return }
-        end(id, .failed(GenerationFailure(.cancelled, "the request was cancelled")))
+        end(id, .failed(GenerationFailure(.cancelled, "the request was cancelled")), at: now)
         schedule(at: now)
     }
 
+    // MARK: Time limits
+
+    private mutating func setDeadline(of sequence: inout SequenceState, at now: Instant) {
+        let limits = [sequence.request.timeLimit, settings.requestTimeLimit].compactMap { $0 }
+        guard let limit = limits.min() else { return }
+        let deadline = now + limit
+        sequence.deadline = deadline
+        deadlines.insert(Deadline(at: deadline, id: sequence.id))
+        if deadlines.count > 2 * sequences.count + 64 {
+            let sequences = sequences
+            deadlines.removeAll { sequences[$0.id] == nil }
+        }
+    }
+
+    /// The first of those requests that have not ended.
+    var nextRequestDeadline: Instant? { deadlines.first?.at }
+
+    mutating func endOverdueRequests(at now: Instant) {
+        var hasEnded = false
+        while let deadline = deadlines.first, deadline.at <= now {
+            deadlines.removeFirst()
+            guard let sequence = sequences[deadline.id] else { continue }
+            let state = sequence.hasBegun ? "\(sequence.outputTokenCount) tokens of output were made" : "it had to wait"
+            end(
+                deadline.id,
+                .failed(GenerationFailure(.timedOut, "the request's time limit has passed; \(state) until then")),
+                at: now)
+            hasEnded = true
+        }
+        if hasEnded { schedule(at: now) }
+    }
+
     // MARK: Checks
+
+    /// Why no more requests of this tenant may wait.
+    private func excessOfWaiting(_ tenant: String) -> GenerationFailure? {
+        if waitingCount >= settings.waitingRequestCountMax {
+            return GenerationFailure(
+                .overloaded, "\(waitingCount) requests wait already for model \(model.name): try again later",
+                retryAfterSeconds: retrySeconds(waitingCount: waitingCount))
+        }
+        let ownCount = waiting.count(of: tenant)
+        if !tenant.isEmpty, ownCount >= settings.waitingRequestCountMaxPerTenant {
+            return GenerationFailure(
+                .rateLimited,
+                "\(ownCount) of your requests wait already for model \(model.name): let some of them end first",
+                retryAfterSeconds: retrySeconds(waitingCount: ownCount))
+        }
+        return nil
+    }
+
+    /// When about a quarter of them will have had their turn: a place is free sooner, but not for all who ask again.
+    private func retrySeconds(waitingCount: Int) -> Int {
+        let seconds = (secondsBetweenEnds ?? 0) * Double(waitingCount) / 4
+        return min(60, max(1, Int(min(seconds, 60).rounded(.up))))
+    }
 
     /// Why the request can never be served, or not now.
     private func refusal(of request: GenerationRequest) -> GenerationFailure? {
@@ -72,6 +122,11 @@ extension Pipeline {
         if let most = request.outputTokenCountMax, request.outputTokenCountMin > most {
             return "the shortest output, \(request.outputTokenCountMin) tokens, is longer than the longest, \(most)"
         }
+        let priorities = GenerationRequest.priorities
+        if !priorities.contains(request.priority) {
+            return "the priority is \(request.priority): it must be \(priorities.lowerBound) to "
+                + "\(priorities.upperBound)"
+        }
         return nil
     }
 
@@ -81,110 +136,5 @@ extension Pipeline {
         guard promptCount > limit || leastOutput > limit - promptCount else { return nil }
         return "the prompt has \(promptCount) tokens and the output at least \(leastOutput), but \(what) has \(limit): "
             + "shorten the prompt"
-    }
-
-    // MARK: Beginning
-
-    private func canBegin(_ sequence: inout SequenceState) -> Bool {
-        guard isRunning, waiting.isEmpty, running.count < settings.runningSequenceCountMax else { return false }
-        return hasBlocks(for: &sequence) != nil
-    }
-
-    /// Room for all tokens there are, and for the growth of those that run already: else the newcomer would soon be
-    /// the youngest that has to go again.
-    ///
-    /// - Returns: how many blocks the cache has of it; nil when there is no room for the rest.
-    private func hasBlocks(for sequence: inout SequenceState) -> Int? {
-        let needed = BlockPool.blockCount(positionCount: sequence.tokens.count)
-        let reserve = min(running.count, max(1, pool.blockCount / 8))
-        // Looking into the cache is of no use when even all that it may have would not do.
-        let sharedCountMax = (sequence.tokens.count - 1) / BlockID.positionCount
-        guard pool.freeCount + sharedCountMax >= needed + reserve else { return nil }
-        guard sequence.mayReusePrefix else { return pool.freeCount >= needed + reserve ? 0 : nil }
-        // At least one token is computed: there must be logits to sample from.
-        sequence.chain.extend(over: sequence.tokens, blockCount: sharedCountMax)
-        let match = pool.match(sequence.chain.names.prefix(sharedCountMax))
-        return pool.freeCount - match.unusedCount >= needed - match.count + reserve ? match.count : nil
-    }
-
-    /// Lets requests begin in order of arrival while there is room.
-    mutating func admitWaiting(at now: Instant) {
-        while let id = waiting.first, running.count < max(1, settings.runningSequenceCountMax) {
-            guard var sequence = sequences.removeValue(forKey: id) else {
-                waiting.removeFirst()
-                continue
-            }
-            let isBegun = begin(&sequence, at: now)
-            sequences[id] = sequence
-            guard isBegun else { return }
-            waiting.removeFirst()
-        }
-    }
-
-    private mutating func begin(_ sequence: inout SequenceState, at now: Instant) -> Bool {
-        guard let sharedCount = hasBlocks(for: &sequence) else { return false }
-        let shared = pool.share(sequence.chain.names.prefix(sharedCount))
-        let ownCount = BlockPool.blockCount(positionCount: sequence.tokens.count) - sharedCount
-        guard let own = pool.take(ownCount) else {
-            pool.give(shared, after: nil)
-            return false
-        }
-        running.append(sequence.id)
-        promptQueue.append(QueueEntry(id: sequence.id, run: sequence.run))
-        promptSequenceCount += 1
-        sequence.phase = .prompt
-        sequence.blocks = shared + own
-        sequence.sealedBlockCount = sharedCount
-        sequence.scheduledCount = sharedCount * BlockID.positionCount
-        sequence.committedCount = sequence.scheduledCount
-        promptRowsPending += sequence.tokens.count - sequence.scheduledCount
-        if sequence.started == nil {
-            sequence.started = now
-            sequence.cachedTokenCount = sequence.scheduledCount
-        }
-        return true
-    }
-
-    // MARK: Ending
-
-    /// The request's last event; everything it holds goes.
-    mutating func end(_ id: SequenceID, _ event: GenerationEvent) {
-        if sequences[id]?.phase == .waiting {
-            waiting.removeAll { $0 == id }
-        } else {
-            stopRunning(id)
-        }
-        sequences[id] = nil
-        emit(id, event)
-    }
-
-    /// Takes the sequence's blocks; rows of it in flight become stale.
-    mutating func stopRunning(_ id: SequenceID) {
-        guard let sequence = sequences[id], sequence.phase != .waiting else { return }
-        if let index = runningIndex(of: id) { running.remove(at: index) }
-        if sequence.phase == .prompt {
-            promptSequenceCount -= 1
-            promptRowsPending -= sequence.tokens.count - sequence.scheduledCount
-        }
-        pool.give(sequence.blocks, after: stillInFlight(sequence.lastStep))
-        if sequence.lastStep != nil { endedToTell.append(id) }
-        sequences[id]?.endRun()
-    }
-
-    /// `running` is in order of ids.
-    private func runningIndex(of id: SequenceID) -> Int? {
-        var (low, high) = (0, running.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if running[middle] < id { low = middle + 1 } else { high = middle }
-        }
-        return low < running.count && running[low] == id ? low : nil
-    }
-
-    /// A step that is being built counts as in flight: it will be the next to go.
-    private func stillInFlight(_ step: StepNumber?) -> StepNumber? {
-        guard let step else { return nil }
-        if let oldest = inFlight.first?.number { return step >= oldest ? step : nil }
-        return step >= nextNumber ? step : nil
     }
 }

@@ -3,16 +3,19 @@ import Vocabulary
 
 /// What goes into the next step.
 ///
-/// With S stages, decode rows are dealt out over S steps, so that each stage has one; one step more may be in flight
-/// for prompt rows. A step takes decode rows first, but leaves prompts a quarter of its rows.
+/// Decode rows are dealt out over as many steps as keep the stages at work by their measured times, so that each
+/// stage has one. A step takes decode rows first, and then so many prompt rows that no sequence waits much longer for
+/// its next token than without them; while nothing is measured, prompts have a quarter of its rows.
 extension Pipeline {
     /// Fewer prompt rows than this are not split over steps: a stage reads all its weights for every step.
     private static let promptSplitRowCount = 16
+    /// So many prompts at most are looked at for a step's prompt rows.
+    private static let promptCandidateCount = 32
 
     mutating func schedule(at now: Instant) {
         guard isRunning, let plan, let first = plan.stages.first else { return }
         admitWaiting(at: now)
-        while inFlight.count < stepsInFlightMax, let step = nextStep(stageCount: plan.stages.count) {
+        while let step = nextStep(at: now) {
             if inFlight.count == 1 { oldestSince = now }
             outbox.append(.run(first.node, step))
         }
@@ -26,17 +29,28 @@ extension Pipeline {
         var decodeRowCount = 0
     }
 
-    /// Nil when no sequence has a row to give.
-    private mutating func nextStep(stageCount: Int) -> Step? {
+    /// Nil when no sequence has a row to give, or enough steps are in flight.
+    private mutating func nextStep(at now: Instant) -> Step? {
+        let decodingCount = running.count - promptSequenceCount
+        let decodeSteps = times.decodeStepCount(decodeRowCount: decodingCount)
+        let stepCount =
+            decodingCount == 0
+            ? stepsInFlightMax
+            : times.fillingStepCount(decodeRowCount: decodingCount, decodeStepCount: decodeSteps)
+        guard inFlight.count < stepCount else { return nil }
         // Sequences that end while this step is built may have rows in it: they are told with the next.
         let ended = endedToTell
         endedToTell = []
         var draft = StepDraft()
         let budget = max(1, settings.stepRowCountMax)
-        let decodeMax = decodeStepsInFlight < stageCount ? decodeShare(stageCount: stageCount) : 0
+        let decodeShare = (decodingCount + decodeSteps - 1) / decodeSteps
+        let decodeMax = decodeStepsInFlight < decodeSteps ? decodeShare : 0
         let kept = promptRowsPending == 0 ? 0 : rowsKeptForPrompts(budget: budget)
         addDecodeRows(to: &draft, upTo: min(decodeMax, budget - kept))
-        addPromptRows(to: &draft, upTo: min(budget - draft.rowCount, promptShare(stageCount: stageCount)))
+        let seconds = times.stepSeconds(
+            decodeRowCount: decodingCount, decodeStepCount: decodeSteps, stepCount: stepCount)
+        let promptMax = seconds.map { times.promptRowCount(in: $0, besideDecodeRows: draft.decodeRowCount) } ?? budget
+        addPromptRows(to: &draft, upTo: min(budget - draft.rowCount, promptMax, promptShare))
         addDecodeRows(to: &draft, upTo: min(decodeMax, budget - draft.promptRowCount))
         guard draft.rowCount > 0 else {
             endedToTell = ended + endedToTell
@@ -47,19 +61,13 @@ extension Pipeline {
         inFlight.append(
             StepInFlight(
                 number: number, rows: draft.rows, promptRowCount: draft.promptRowCount,
-                hasDecodeRows: draft.decodeRowCount > 0))
+                decodeRowCount: draft.decodeRowCount, since: now))
         promptRowsInFlight += draft.promptRowCount
         if draft.decodeRowCount > 0 { decodeStepsInFlight += 1 }
         return Step(pipeline: id, epoch: epoch, number: number, sequences: draft.sequences, ended: ended)
     }
 
     // MARK: Shares
-
-    /// Decode rows of a step, so that all decoding sequences make as many steps as there are stages.
-    private func decodeShare(stageCount: Int) -> Int {
-        let decodingCount = running.count - promptSequenceCount
-        return (decodingCount + stageCount - 1) / stageCount
-    }
 
     private func rowsKeptForPrompts(budget: Int) -> Int {
         // Too few rows to share: prompts and decode rows take turns.
@@ -68,7 +76,8 @@ extension Pipeline {
     }
 
     /// A prompt shorter than the pipeline is deep is spread over its stages, so that they work on it together.
-    private func promptShare(stageCount: Int) -> Int {
+    private var promptShare: Int {
+        let stageCount = max(1, plan?.stages.count ?? 1)
         let rowCount = promptRowsPending + promptRowsInFlight
         return max(Self.promptSplitRowCount, (rowCount + stageCount - 1) / stageCount)
     }
@@ -104,33 +113,62 @@ extension Pipeline {
         return false
     }
 
-    private mutating func preempt(_ id: SequenceID) {
-        stopRunning(id)
-        waiting.prepend(id)
-        note(.debug, "request \(id) is preempted: no block is free")
-    }
-
     // MARK: Prompt rows
 
+    /// The oldest prompt has half of the rows and those with the fewest rows left the other half: so a short prompt
+    /// does not wait behind a long one, and the long one goes on whatever comes.
     private mutating func addPromptRows(to draft: inout StepDraft, upTo limit: Int) {
-        while draft.promptRowCount < limit, let entry = promptQueue.first {
+        guard limit > 0 else { return }
+        var candidates = promptCandidates()
+        guard !candidates.isEmpty else { return }
+        candidates[0].rowCount = min(candidates[0].left, candidates.count == 1 ? limit : (limit + 1) / 2)
+        var rest = limit - candidates[0].rowCount
+        // Sorting keeps no order of equals: the queue's decides.
+        let shortest = candidates.indices.dropFirst().sorted { (candidates[$0].left, $0) < (candidates[$1].left, $1) }
+        for index in shortest where rest > 0 {
+            candidates[index].rowCount = min(candidates[index].left, rest)
+            rest -= candidates[index].rowCount
+        }
+        candidates[0].rowCount += min(rest, candidates[0].left - candidates[0].rowCount)
+        // Backwards, so that places in the queue stay what they are.
+        for candidate in candidates.reversed() where candidate.rowCount > 0 {
+            add(candidate.id, rowCount: candidate.rowCount, to: &draft)
+            draft.promptRowCount += candidate.rowCount
+            promptRowsPending -= candidate.rowCount
+            guard let sequence = sequences[candidate.id], sequence.scheduledCount == sequence.tokens.count else {
+                continue
+            }
+            promptQueue.remove(at: candidate.place)
+            promptSequenceCount -= 1
+            sequences[candidate.id]?.phase = .decoding
+        }
+    }
+
+    private struct PromptCandidate {
+        var id: SequenceID
+        /// In the queue.
+        var place: Int
+        /// Rows that may stand in one step.
+        var left: Int
+        var rowCount = 0
+    }
+
+    private mutating func promptCandidates() -> [PromptCandidate] {
+        var candidates: [PromptCandidate] = []
+        var place = 0
+        while place < promptQueue.count, candidates.count < Self.promptCandidateCount {
+            let entry = promptQueue[place]
             guard let sequence = sequences[entry.id], sequence.run == entry.run else {
-                promptQueue.removeFirst()
+                promptQueue.remove(at: place)
                 continue
             }
             let start = sequence.scheduledCount
             // Rows that score and rows behind the prompt (of a sequence computed again) do not mix.
             let end = sequence.scoresRows(from: start) ? sequence.promptTokenCount : sequence.tokens.count
-            let rowCount = min(end - start, limit - draft.promptRowCount)
-            add(entry.id, rowCount: rowCount, to: &draft)
-            draft.promptRowCount += rowCount
-            promptRowsPending -= rowCount
-            // A sequence stands once in a step, so what is left of it waits for the next.
-            guard start + rowCount == sequence.tokens.count else { return }
-            promptQueue.removeFirst()
-            promptSequenceCount -= 1
-            sequences[entry.id]?.phase = .decoding
+            candidates.append(PromptCandidate(id: entry.id, place: place, left: end - start))
+            place += 1
         }
+        return candidates
     }
 
     // MARK: Rows

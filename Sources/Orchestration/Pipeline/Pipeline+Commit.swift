@@ -23,7 +23,11 @@ extension Pipeline {
         inFlight.removeFirst()
         oldestSince = now
         promptRowsInFlight -= step.promptRowCount
-        if step.hasDecodeRows { decodeStepsInFlight -= 1 }
+        if step.decodeRowCount > 0 { decodeStepsInFlight -= 1 }
+        times.add(
+            promptRowCount: step.promptRowCount, decodeRowCount: step.decodeRowCount,
+            stageSeconds: result.stageNanoseconds.map { Double($0) / 1e9 },
+            waitedSeconds: Double(result.waitedNanoseconds) / 1e9, elapsedSeconds: (now - step.since).seconds)
         pool.stepFinished(step.number)
         var outputs = result.outputs[...]
         for rows in step.rows {
@@ -62,7 +66,7 @@ extension Pipeline {
         guard sequences[rows.id]?.run == rows.run else { return }
         if let output, output.isNotFinite {
             let message = "the model gave logits that are not finite: its file may be damaged"
-            end(rows.id, .failed(GenerationFailure(.interrupted, message)))
+            end(rows.id, .failed(GenerationFailure(.interrupted, message)), at: now)
             return
         }
         let committedCount = rows.firstPosition + rows.rowCount
@@ -73,7 +77,7 @@ extension Pipeline {
             commit(sampled, of: rows.id, at: now)
         } else if let sequence = sequences[rows.id], committedCount == sequence.tokens.count {
             // Nothing was to be sampled.
-            end(rows.id, .finished(.length, sequence.usage(at: now)))
+            end(rows.id, .finished(.length, sequence.usage(at: now)), at: now)
         }
     }
 
@@ -128,7 +132,7 @@ extension Pipeline {
         sequences[id]?.output = output
         emit(id, .output(text: text, tokens: [sampled]))
         if let reason, let sequence = sequences[id] {
-            end(id, .finished(reason, sequence.usage(at: now)))
+            end(id, .finished(reason, sequence.usage(at: now)), at: now)
         } else if let sequence = sequences[id] {
             decodeQueue.append(QueueEntry(id: id, run: sequence.run))
         }

@@ -143,13 +143,18 @@ extension Pipeline {
         phase = .running
         downSince = nil
         note(.info, "epoch \(epoch) runs on \(plan.stages.count) node\(plan.stages.count == 1 ? "" : "s")")
-        refuseWhatNoLongerFits()
+        times = PipelineTimes(stageCount: plan.stages.count)
+        refuseWhatNoLongerFits(at: now)
         schedule(at: now)
     }
 
     // MARK: Deadlines
 
     var nextDeadline: Instant? {
+        [phaseDeadline, nextRequestDeadline].compactMap { $0 }.min()
+    }
+
+    private var phaseDeadline: Instant? {
         var deadline: Instant?
         switch phase {
         case .waiting: break
@@ -157,7 +162,7 @@ extension Pipeline {
         case .failed(_, let retryAt): deadline = retryAt
         case .running: return inFlight.isEmpty ? nil : oldestSince + settings.stepDeadline
         }
-        if let downSince, !waiting.isEmpty {
+        if let downSince, waitingCount > 0 {
             let limit = downSince + settings.waitingDeadline
             deadline = deadline.map { min($0, limit) } ?? limit
         }
@@ -166,7 +171,8 @@ extension Pipeline {
 
     mutating func deadlinePassed(at now: Instant) {
         if !isRunning, let downSince, downSince + settings.waitingDeadline <= now { giveUpWaiting() }
-        guard let deadline = nextDeadline, deadline <= now else { return }
+        endOverdueRequests(at: now)
+        guard let deadline = phaseDeadline, deadline <= now else { return }
         switch phase {
         case .waiting: break
         case .loading:

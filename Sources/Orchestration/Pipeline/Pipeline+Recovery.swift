@@ -64,31 +64,32 @@ extension Pipeline {
         let message =
             "model \(model.name) has not been served for \(settings.waitingDeadline.seconds) s: "
             + (downReason ?? "unknown")
-        while let id = waiting.popFirst() {
+        for id in preempted + waiting.all {
             let hasBegun = sequences[id]?.hasBegun ?? false
             sequences[id] = nil
             emit(id, .failed(GenerationFailure(hasBegun ? .interrupted : .unavailable, message)))
         }
+        preempted = []
+        waiting = FairQueue()
     }
 
     /// A new plan's pool may be smaller than the one for which a waiting request was accepted.
-    mutating func refuseWhatNoLongerFits() {
-        for id in Array(waiting) {
+    mutating func refuseWhatNoLongerFits(at now: Instant) {
+        for id in preempted + waiting.all {
             guard let sequence = sequences[id] else { continue }
             let room = positionCountMax - sequence.promptTokenCount
             let leastGrowth = sequence.outputTokenCountMax == 0 ? 0 : 1
             if sequence.tokens.count + leastGrowth > positionCountMax
                 || sequence.request.outputTokenCountMin > room
             {
-                waiting.removeAll { $0 == id }
-                sequences[id] = nil
-                emit(
+                end(
                     id,
                     .failed(
                         GenerationFailure(
                             .unavailable,
                             "the KV pool of model \(model.name) has shrunk to \(positionCountMax) positions "
-                                + "and cannot hold this request any more: raise the nodes' memory limits")))
+                                + "and cannot hold this request any more: raise the nodes' memory limits")),
+                    at: now)
             } else {
                 sequences[id]?.outputTokenCountMax = min(sequence.outputTokenCountMax, room)
             }

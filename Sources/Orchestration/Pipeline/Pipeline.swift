@@ -1,4 +1,4 @@
-package import DequeModule
+import DequeModule
 package import Vocabulary
 
 /// One model's pipeline: its stages, its requests and the steps in flight. A part of `CoordinatorCore`, which tells
@@ -20,6 +20,12 @@ package struct Pipeline: Sendable {
         var run: Int
     }
 
+    /// When a request must have ended. Stale when it has.
+    struct Deadline: Sendable {
+        var at: Instant
+        var id: SequenceID
+    }
+
     /// What must be known of a step until its result comes.
     struct StepInFlight: Sendable {
         struct Rows: Sendable {
@@ -34,7 +40,8 @@ package struct Pipeline: Sendable {
         var number: StepNumber
         var rows: [Rows]
         var promptRowCount: Int
-        var hasDecodeRows: Bool
+        var decodeRowCount: Int
+        var since: Instant
     }
 
     let id: PipelineID
@@ -64,9 +71,18 @@ package struct Pipeline: Sendable {
 
     /// Every request that has not ended.
     var sequences: [SequenceID: SequenceState] = [:]
-    /// In order of arrival; those that run arrived before those that wait.
+    /// In the order in which they began.
     var running: [SequenceID] = []
-    package var waiting: Deque<SequenceID> = []
+    /// Those that made room for older ones, in the same order. All that run began before them, and they come before
+    /// all that wait for their first turn.
+    package var preempted: [SequenceID] = []
+    /// Those that have not begun.
+    package var waiting = FairQueue()
+    var beginningCount: UInt64 = 0
+    var deadlines = Heap<Deadline> { ($0.at, $0.id) < ($1.at, $1.id) }
+    /// How long it lately took from one request's end to the next, while others waited.
+    var secondsBetweenEnds: Double?
+    var newestEnd: Instant?
     /// Positions that one sequence can have: the context, or the pool when that is smaller.
     var positionCountMax = 0
 
@@ -82,6 +98,8 @@ package struct Pipeline: Sendable {
     var inFlight: Deque<StepInFlight> = []
     var decodeStepsInFlight = 0
     var nextNumber = StepNumber.first
+    /// Of this epoch.
+    package internal(set) var times = PipelineTimes(stageCount: 0)
     /// Sequences that the stages may forget with the next step.
     var endedToTell: [SequenceID] = []
     /// Since when the oldest step in flight has been the oldest.
@@ -108,10 +126,11 @@ package struct Pipeline: Sendable {
         min(model.contextLength, settings.contextTokenCountMax ?? model.contextLength)
     }
 
-    var stepsInFlightMax: Int {
-        // One more than stages: when a step leaves the last stage, the first already has the next one.
-        (plan?.stages.count ?? 0) + 1
-    }
+    /// Whatever is measured: one more than stages, for steps that travel.
+    var stepsInFlightMax: Int { (plan?.stages.count ?? 0) + 1 }
+
+    /// Those that hold no blocks.
+    var waitingCount: Int { preempted.count + waiting.count }
 
     mutating func emit(_ id: SequenceID, _ event: GenerationEvent) {
         outbox.append(.emit(RequestID(id.rawValue), event))

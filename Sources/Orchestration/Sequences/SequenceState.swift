@@ -54,6 +54,9 @@ struct SequenceState: Sendable {
 
     // MARK: Times
 
+    /// Requests begin in the order of these; 0 before.
+    var beginning: UInt64 = 0
+    var deadline: Instant?
     var started: Instant?
     var firstTokenAt: Instant?
 
@@ -82,6 +85,15 @@ struct SequenceState: Sendable {
 
     /// Prompt tokens whose scores are wanted must be computed.
     var mayReusePrefix: Bool { request.reusesPrefix && (isPromptScored || promptScoreCount == 0) }
+
+    var flow: FairQueue.Flow { FairQueue.Flow(tenant: request.tenant, priority: request.priority) }
+
+    /// What it is taken to need of the cluster, in tokens, before it is known.
+    var expectedCost: Int {
+        promptTokenCount + min(outputTokenCountMax, max(Self.expectedOutputTokenCount, request.outputTokenCountMin))
+    }
+
+    private static let expectedOutputTokenCount = 256
 
     /// Forgets the run; the blocks must have been given back.
     mutating func endRun() {

@@ -89,7 +89,8 @@ final class SystemCore: Sendable {
                         peer: address.node)
                     peer?.abandon(number, on: lane, error: error)
                 }
-                let waiting = CallTable.Waiting(continuation: continuation, resultType: resultType, timer: timer, lane: method.lane)
+                let waiting = CallTable.Waiting(
+                    continuation: continuation, resultType: resultType, timer: timer, lane: method.lane)
                 if let closed = peer.calls.add(number, waiting) {
                     timer.cancel()
                     return continuation.resume(throwing: closed)

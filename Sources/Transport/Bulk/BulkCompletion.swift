@@ -15,7 +15,8 @@ final class BulkCompletion: Sendable {
 
     /// Later ends than the first are ignored.
     func finish(_ outcome: Outcome) {
-        let (whenDone, waiters) = state.withLock { state -> ((@Sendable (Outcome) -> Void)?, [CheckedContinuation<Outcome, Never>]) in
+        typealias Waiters = [CheckedContinuation<Outcome, Never>]
+        let (whenDone, waiters) = state.withLock { state -> ((@Sendable (Outcome) -> Void)?, Waiters) in
             guard state.outcome == nil else { return (nil, []) }
             state.outcome = outcome
             defer { (state.whenDone, state.waiters) = (nil, []) }

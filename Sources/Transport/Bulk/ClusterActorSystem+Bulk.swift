@@ -19,8 +19,8 @@ extension ClusterActorSystem {
         try bulkExchange(with: node).grant(places, timeout: timeout ?? bulkTimeout, whenDone: whenDone)
     }
 
-    /// Sends the bytes of `slices`, in their order, to the landing place that `node` has granted as `transfer`, or will.
-    /// They must not change until the transfer's end.
+    /// Sends the bytes of `slices`, in their order, to the landing place that `node` has granted as `transfer`, or
+    /// will. They must not change until the transfer's end.
     ///
     /// - Parameters:
     ///   - timeout: nil for the options' `bulkTimeout`.

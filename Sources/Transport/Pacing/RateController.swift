@@ -1,8 +1,8 @@
 /// Finds the rate at which a link is full and its queue nearly empty, from how much longer than at best a round trip
 /// takes: the queue's delay grows by what is sent beyond the link's rate.
 ///
-/// A proportional and an integral part hold the delay at a target of some milliseconds. Both are scaled by the target, so
-/// that they fit any link.
+/// A proportional and an integral part hold the delay at a target of some milliseconds. Both are scaled by the target,
+/// so that they fit any link.
 package struct RateController: Sendable {
     /// Of the queue, in seconds: enough never to run dry, little for those who wait in it.
     package static let targetDelay = 0.002

@@ -1,9 +1,9 @@
 import Synchronization
 import Wire
 
-/// What must not be lost with a control lane: one-way messages and the frames of bulk transfers. They are kept until the
-/// other end has said that it received them, and sent again, in their order, on a lane that is made again. Both ends
-/// count them, over all control lanes of the link. From any thread.
+/// What must not be lost with a control lane: one-way messages and the frames of bulk transfers. They are kept until
+/// the other end has said that it received them, and sent again, in their order, on a lane that is made again. Both
+/// ends count them, over all control lanes of the link. From any thread.
 final class KeptMessages: Sendable {
     fileprivate struct State: Sendable {
         /// Nil while there is none.

@@ -81,7 +81,9 @@ final class Peer: LaneDelegate, @unchecked Sendable {
     }
 
     /// The header of a piece of a bulk transfer, whose bytes `parts` tells.
-    func piece(of transfer: UInt64, at position: Int, _ parts: Slice<UnsafeMutableBufferPointer<iovec>>) -> FrameHeader {
+    func piece(
+        of transfer: UInt64, at position: Int, _ parts: Slice<UnsafeMutableBufferPointer<iovec>>
+    ) -> FrameHeader {
         var header = FrameHeader(
             kind: .piece, bulkByteCount: parts.reduce(0) { $0 + $1.iov_len }, call: transfer, actor: UInt64(position),
             stamp: FrameStamp(incarnation: own.incarnation), version: version)

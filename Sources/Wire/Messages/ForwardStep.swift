@@ -56,6 +56,10 @@ public struct ForwardStep: WireValue {
             message.pointee.n_ended = step.ended.count
             message.pointee.ended = ended
         }
+        let times = try StageTimesCodec.encode(step.stageNanoseconds, in: arena)
+        message.pointee.n_stage_nanoseconds = times.count
+        message.pointee.stage_nanoseconds = times.list
+        message.pointee.waited_nanoseconds = step.waitedNanoseconds
         return try arena.pack(message, as: "ForwardStep")
     }
 
@@ -81,6 +85,10 @@ public struct ForwardStep: WireValue {
         if let ended = message.pointee.ended {
             step.ended = (0..<endedCount).map { SequenceID(ended[$0]) }
         }
+        step.waitedNanoseconds = message.pointee.waited_nanoseconds
+        step.stageNanoseconds = try StageTimesCodec.decode(
+            message.pointee.stage_nanoseconds, count: message.pointee.n_stage_nanoseconds,
+            Field("ForwardStep.stage_nanoseconds"))
         try Self.validate(bulk, rowCount: rowCount)
         self.init(step: step, term: stamp.term, incarnation: stamp.incarnation, hiddenStates: bulk)
     }

@@ -39,6 +39,10 @@ public struct StepFinished: WireValue, Hashable {
             message.pointee.n_outputs = result.outputs.count
             message.pointee.outputs = outputs
         }
+        let times = try StageTimesCodec.encode(result.stageNanoseconds, in: arena)
+        message.pointee.n_stage_nanoseconds = times.count
+        message.pointee.stage_nanoseconds = times.list
+        message.pointee.waited_nanoseconds = result.waitedNanoseconds
         return try arena.pack(message, as: "StepFinished")
     }
 
@@ -77,6 +81,10 @@ public struct StepFinished: WireValue, Hashable {
                 try Self.decode(output, at: index, scoredCountMax: MessageLimits.rowCountMax - scoredCount))
             scoredCount += result.outputs[index].scored.count
         }
+        result.waitedNanoseconds = message.pointee.waited_nanoseconds
+        result.stageNanoseconds = try StageTimesCodec.decode(
+            message.pointee.stage_nanoseconds, count: message.pointee.n_stage_nanoseconds,
+            Field("StepFinished.stage_nanoseconds"))
         self.init(result: result, term: stamp.term, incarnation: stamp.incarnation)
     }
 

@@ -4,12 +4,29 @@ import Vocabulary
 /// What must hold after every event.
 extension ClusterSimulation {
     mutating func checkInvariants() {
-        for audit in coordinator.audits where audit.isRunning {
+        let audits = coordinator.audits
+        checkFairness(audits)
+        for audit in audits where audit.isRunning {
             checkBlocks(audit)
             if audit.stepsInFlight > audit.stepsInFlightMax { report("\(audit.stepsInFlight) steps in flight") }
             if audit.runningCount > options.settings.runningSequenceCountMax { report("too many sequences run") }
             if audit.runningCount + audit.waitingCount != audit.requestCount { report("a request is forgotten") }
             if audit.stepsInFlight == 0, audit.requestCount > 0 { report("requests, and no step in flight") }
+        }
+    }
+
+    /// A flow's first request is passed by one request of every other flow at most.
+    private mutating func checkFairness(_ audits: [CoordinatorCore.PipelineAudit]) {
+        let new = audits.flatMap(\.begun).filter { begun.insert($0).inserted }
+        // What began by the same event as the waiting one may have begun after it.
+        firstWaiting.removeAll { begun.contains($0) || ledgers[Int($0.rawValue) - 1].hasEnded }
+        for id in firstWaiting {
+            let index = Int(id.rawValue) - 1
+            for other in new where ledgers[Int(other.rawValue) - 1].request.model == ledgers[index].request.model {
+                let flow = ledgers[Int(other.rawValue) - 1].flow
+                ledgers[index].overtakings[flow, default: 0] += 1
+                if ledgers[index].overtakings[flow] ?? 0 > 1 { report("request \(id) is passed by two of \(flow)") }
+            }
         }
     }
 

@@ -18,6 +18,9 @@ package struct ClusterSimulation {
     /// What the coordinator has in flight of each pipeline.
     var stepsInFlight: [PipelineID: StepsInFlight] = [:]
     package var statistics = Statistics()
+    /// Each flow's first request, until it begins.
+    var firstWaiting: [SequenceID] = []
+    var begun: Set<SequenceID> = []
 
     package struct Statistics: Equatable {
         package var eventCount = 0
@@ -65,7 +68,8 @@ package struct ClusterSimulation {
         // Faults have stopped and the nodes are back: what is asked now must be served.
         let probes = ledgers.count
         for model in models {
-            let request = options.request(model, &random)
+            var request = options.request(model, &random)
+            request.timeLimit = nil
             arrive(request, isValid: true)
         }
         settle()
@@ -148,7 +152,10 @@ package struct ClusterSimulation {
             ? models.first { $0.profile.name == request.model }.map {
                 ReferenceRun(request, $0, positionCountMax: options.positionCountMax)
             } : nil
-        ledgers.append(RequestLedger(request, reference: reference))
+        let id = SequenceID(UInt64(ledgers.count + 1))
+        ledgers.append(RequestLedger(request, reference: reference, arrived: now))
+        let isFirst = !ledgers.dropLast().contains { $0.request.model == request.model && $0.flow == ledgers.last?.flow }
+        if isFirst { firstWaiting.append(id) }
         tell(.requestArrived(RequestID(UInt64(ledgers.count)), request))
     }
 
@@ -191,7 +198,7 @@ package struct ClusterSimulation {
         if options.faultCount == 0, case .failed(let failure) = event, failure.kind == .interrupted {
             report("request \(request) failed without a fault: \(failure)")
         }
-        if let flaw = ledgers[Int(request.rawValue) - 1].take(event) { report("request \(request): \(flaw)") }
+        if let flaw = ledgers[Int(request.rawValue) - 1].take(event, at: now) { report("request \(request): \(flaw)") }
     }
 
     private mutating func send(_ event: NodeEvent, to node: NodeID) {

@@ -1,4 +1,3 @@
-import DequeModule
 import Orchestration
 import Vocabulary
 
@@ -30,7 +29,7 @@ extension ClusterSimulation {
                 if case .note(_, let text) = command { text.contains("preempted") } else { false }
             }
             guard isPreempted else { return }
-            for index in coordinator.pipelines.indices { coordinator.pipelines[index].waiting = [] }
+            for index in coordinator.pipelines.indices { coordinator.pipelines[index].preempted = [] }
         }
     }
 

@@ -1,3 +1,4 @@
+import Orchestration
 import Vocabulary
 
 /// What was told of one request, held against its reference run.
@@ -11,11 +12,15 @@ struct RequestLedger {
     /// Nil for a request that must be refused.
     let reference: ReferenceRun?
     var isCancelled = false
+    let arrived: Instant
+    /// Requests of other flows that began while this one waited, being its flow's first.
+    var overtakings: [FairQueue.Flow: Int] = [:]
     private(set) var state = State.asked
     private var outputCount = 0
     private var text = ""
 
-    init(_ request: GenerationRequest, reference: ReferenceRun?) {
+    init(_ request: GenerationRequest, reference: ReferenceRun?, arrived: Instant) {
+        self.arrived = arrived
         self.request = request
         self.reference = reference
     }
@@ -24,8 +29,18 @@ struct RequestLedger {
         if case .ended = state { true } else { false }
     }
 
+    var flow: FairQueue.Flow { FairQueue.Flow(tenant: request.tenant, priority: request.priority) }
+
     /// What is wrong with this event, if anything.
-    mutating func take(_ event: GenerationEvent) -> String? {
+    mutating func take(_ event: GenerationEvent, at now: Instant) -> String? {
+        if let limit = request.timeLimit, reference != nil {
+            let isOverdue = now >= arrived + limit
+            if case .failed(let failure) = event, failure.kind == .timedOut {
+                if !isOverdue { return "timed out too early" }
+            } else if isOverdue, limit.nanoseconds > 0 {
+                return "an event after the time limit: \(event)"
+            }
+        }
         if hasEnded { return "an event after the end: \(event)" }
         switch event {
         case .failed(let failure):
@@ -72,7 +87,9 @@ struct RequestLedger {
         let isAllowed =
             switch failure.kind {
             case .invalid, .unknownModel: reference == nil && !wasAccepted
-            case .overloaded: !wasAccepted
+            case .overloaded: !wasAccepted && failure.retryAfterSeconds != nil
+            case .rateLimited: !wasAccepted && !request.tenant.isEmpty && failure.retryAfterSeconds != nil
+            case .timedOut: wasAccepted && request.timeLimit != nil
             case .unavailable: true
             case .interrupted: wasAccepted
             case .cancelled: isCancelled

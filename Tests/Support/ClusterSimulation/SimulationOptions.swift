@@ -38,6 +38,7 @@ package struct SimulationOptions {
         settings.stepRowCountMax = [1, 2, 3, 7, 16, 64].randomElement(using: &random) ?? 64
         settings.runningSequenceCountMax = Int.random(in: 1...12, using: &random)
         settings.waitingRequestCountMax = random.chance(0.3) ? 3 : 100
+        settings.waitingRequestCountMaxPerTenant = random.chance(0.3) ? 2 : 100
         settings.kvTokenCountMax = blockCount * BlockID.positionCount
         settings.stepDeadline = .milliseconds(200)
         settings.prepareDeadline = .milliseconds(300)
@@ -60,6 +61,9 @@ package struct SimulationOptions {
             prompt: shared + (sharedCount..<promptCount).map { _ in TokenID.random(in: 0..<97, using: &random) })
         if random.chance(0.2) { request.cacheSalt = "salt" }
         request.reusesPrefix = !random.chance(0.1)
+        request.tenant = ["", "ann", "ben", "cat"].randomElement(using: &random) ?? ""
+        request.priority = Int.random(in: -1...1, using: &random)
+        if random.chance(0.1) { request.timeLimit = .milliseconds(UInt64.random(in: 0...60, using: &random)) }
         request.sampling.seed = random.next()
         request.sampling.choice = UInt32.random(in: 0...2, using: &random)
         if random.chance(0.3) { request.sampling.presencePenalty = 0.5 }
@@ -83,9 +87,10 @@ package struct SimulationOptions {
     /// One that must be refused at once.
     func invalidRequest(_ model: SimulatedModel, _ random: inout SeededRandom) -> GenerationRequest {
         var request = self.request(model, &random)
-        switch Int.random(in: 0..<5, using: &random) {
+        switch Int.random(in: 0..<6, using: &random) {
         case 0: request.model = "another"
         case 1: request.prompt = []
+        case 4: request.priority = 4
         case 2: request.prompt.append(97)
         case 3:
             request.prompt = Array(repeating: 5, count: Self.contextLength)

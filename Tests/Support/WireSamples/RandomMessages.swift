@@ -96,10 +96,13 @@ extension RandomSource {
     }
 
     package mutating func step() -> Step {
-        Step(
+        var step = Step(
             pipeline: pipeline(), epoch: Epoch(wide()), number: StepNumber(wide()),
             sequences: list(0...12) { $0.rows() },
             ended: list(0...5) { SequenceID($0.wide()) })
+        step.stageNanoseconds = list(0...4) { $0.wide() }
+        step.waitedNanoseconds = wide()
+        return step
     }
 
     package mutating func score() -> TokenScore {
@@ -109,13 +112,16 @@ extension RandomSource {
     }
 
     package mutating func result() -> StepResult {
-        StepResult(
+        var result = StepResult(
             pipeline: pipeline(), epoch: Epoch(wide()), number: StepNumber(wide()),
             outputs: list(0...12) { source in
                 SequenceOutput(
                     sequence: SequenceID(source.wide()), scored: source.list(0...5) { $0.score() },
                     sampled: source.bool() ? source.score() : nil, isNotFinite: source.bool())
             })
+        result.stageNanoseconds = list(0...4) { $0.wide() }
+        result.waitedNanoseconds = wide()
+        return result
     }
 
     package mutating func topology() -> Topology {
