@@ -277,7 +277,7 @@ void   shardline__v1__empty__free_unpacked
   assert(message->base.descriptor == &shardline__v1__empty__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor shardline__v1__hello__field_descriptors[10] =
+static const ProtobufCFieldDescriptor shardline__v1__hello__field_descriptors[12] =
 {
   {
     "version_min",
@@ -399,8 +399,33 @@ static const ProtobufCFieldDescriptor shardline__v1__hello__field_descriptors[10
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "generation",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Shardline__V1__Hello, generation),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "received",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Shardline__V1__Hello, received),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned shardline__v1__hello__field_indices_by_name[] = {
+  10,   /* field[10] = generation */
   8,   /* field[8] = host */
   4,   /* field[4] = incarnation */
   6,   /* field[6] = lane */
@@ -408,6 +433,7 @@ static const unsigned shardline__v1__hello__field_indices_by_name[] = {
   7,   /* field[7] = listen_port */
   3,   /* field[3] = node */
   2,   /* field[2] = program_version */
+  11,   /* field[11] = received */
   5,   /* field[5] = role */
   1,   /* field[1] = version_max */
   0,   /* field[0] = version_min */
@@ -415,7 +441,7 @@ static const unsigned shardline__v1__hello__field_indices_by_name[] = {
 static const ProtobufCIntRange shardline__v1__hello__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor shardline__v1__hello__descriptor =
 {
@@ -425,14 +451,14 @@ const ProtobufCMessageDescriptor shardline__v1__hello__descriptor =
   "Shardline__V1__Hello",
   "shardline.v1",
   sizeof(Shardline__V1__Hello),
-  10,
+  12,
   shardline__v1__hello__field_descriptors,
   shardline__v1__hello__field_indices_by_name,
   1,  shardline__v1__hello__number_ranges,
   (ProtobufCMessageInit) shardline__v1__hello__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor shardline__v1__welcome__field_descriptors[4] =
+static const ProtobufCFieldDescriptor shardline__v1__welcome__field_descriptors[5] =
 {
   {
     "version",
@@ -482,17 +508,30 @@ static const ProtobufCFieldDescriptor shardline__v1__welcome__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "received",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Shardline__V1__Welcome, received),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned shardline__v1__welcome__field_indices_by_name[] = {
   2,   /* field[2] = incarnation */
   1,   /* field[1] = node */
+  4,   /* field[4] = received */
   3,   /* field[3] = role */
   0,   /* field[0] = version */
 };
 static const ProtobufCIntRange shardline__v1__welcome__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor shardline__v1__welcome__descriptor =
 {
@@ -502,7 +541,7 @@ const ProtobufCMessageDescriptor shardline__v1__welcome__descriptor =
   "Shardline__V1__Welcome",
   "shardline.v1",
   sizeof(Shardline__V1__Welcome),
-  4,
+  5,
   shardline__v1__welcome__field_descriptors,
   shardline__v1__welcome__field_indices_by_name,
   1,  shardline__v1__welcome__number_ranges,

@@ -10,6 +10,8 @@ public struct TransportOptions: Sendable {
     public var pingInterval = Instant.Span.seconds(1)
     /// A peer is lost when nothing came on one of its lanes for this long.
     public var silenceMax = Instant.Span.seconds(5)
+    /// A control or bulk lane that is lost alone is made again; a peer is lost when that does not succeed within this.
+    public var laneRemakeTimeout = Instant.Span.seconds(5)
     /// From the beginning of `connect` to all lanes being up.
     public var connectTimeout = Instant.Span.seconds(5)
     /// From the acceptance of a connection to its hello, TLS included, and from the first lane's hello to the last
@@ -27,6 +29,8 @@ public struct TransportOptions: Sendable {
     /// lane on which its one-way messages come is not read until half of them are done.
     public var mailboxFrameCountMax = 8192
     public var mailboxByteCountMax = 256 << 20
+    /// How fast bulk is sent to each peer.
+    public var bulkPacing = BulkPacing.automatic
     /// Bulk that a peer may send, granted and not yet there.
     public var bulkGrantCountMax = 1024
     public var bulkGrantByteCountMax = 16 << 30

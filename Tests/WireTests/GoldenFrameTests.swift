@@ -104,6 +104,16 @@ import Wire
         #expect(try abandon.header.kind == .abandon && abandon.header.call == 6)
     }
 
+    @Test func lanesMadeAgain() throws {
+        let acknowledge = try Self.load("acknowledge").header
+        #expect(acknowledge.kind == .acknowledge && acknowledge.call == 64)
+        let hello: Hello = try Self.load("hello-again").decode()
+        #expect(hello.lane == .control && hello.link == 0x1122_3344_5566_7788)
+        #expect(hello.generation == 2 && hello.received == 65)
+        let welcome: Welcome = try Self.load("welcome-again").decode()
+        #expect(welcome.received == 300)
+    }
+
     @Test func enrolment() throws {
         let enrol = try Self.load("enrol")
         #expect(try enrol.header.kind == .enrol && enrol.header.flags == [])

@@ -6,6 +6,7 @@
 #include "sl_lz4.h"
 #include "sl_numa.h"
 #include "sl_poll.h"
+#include "sl_socket.h"
 #include "sl_thread.h"
 #include "sl_tls.h"
 #include "sl_x509.h"

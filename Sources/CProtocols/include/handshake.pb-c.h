@@ -66,10 +66,19 @@ struct  Shardline__V1__Hello
    * Drawn at random by the end that opens the lanes; the same on the lanes that belong together.
    */
   uint64_t link;
+  /*
+   * 0 on the lanes of a new set. On a lane that is made again: higher than ever before on it. See wire.md, "Lanes made
+   * again".
+   */
+  uint32_t generation;
+  /*
+   * On a control lane that is made again: how many kept messages its sender has received on control lanes of this link.
+   */
+  uint64_t received;
 };
 #define SHARDLINE__V1__HELLO__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&shardline__v1__hello__descriptor) \
-    , 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, SHARDLINE__V1__ROLE__ROLE_UNSPECIFIED, 0, 0, (char *)protobuf_c_empty_string, 0 }
+    , 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, SHARDLINE__V1__ROLE__ROLE_UNSPECIFIED, 0, 0, (char *)protobuf_c_empty_string, 0, 0, 0 }
 
 
 struct  Shardline__V1__Welcome
@@ -82,10 +91,14 @@ struct  Shardline__V1__Welcome
   char *node;
   uint64_t incarnation;
   Shardline__V1__Role role;
+  /*
+   * As in Hello.
+   */
+  uint64_t received;
 };
 #define SHARDLINE__V1__WELCOME__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&shardline__v1__welcome__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, 0, SHARDLINE__V1__ROLE__ROLE_UNSPECIFIED }
+    , 0, (char *)protobuf_c_empty_string, 0, SHARDLINE__V1__ROLE__ROLE_UNSPECIFIED, 0 }
 
 
 /*

@@ -109,6 +109,15 @@ public final class ClusterActorSystem: DistributedActorSystem, Sendable {
 
     func connectedPeer(_ node: NodeID) -> Peer? { core.peers.peer(node) }
 
+    /// The rate in bytes a second at which bulk is sent to a peer and the delay in seconds of the queue on the way,
+    /// while that is controlled.
+    package func bulkPacing(of node: NodeID) async -> (rate: Double, delay: Double)? {
+        guard let peer = connectedPeer(node) else { return nil }
+        return await withCheckedContinuation { continuation in
+            loop.execute { continuation.resume(returning: peer.pacer.state) }
+        }
+    }
+
     var bulkTimeout: Instant.Span { core.options.bulkTimeout }
 
     /// Says goodbye to all peers, stops listening, and returns once all lanes are closed, at most a second later. What

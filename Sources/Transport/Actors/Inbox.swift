@@ -120,6 +120,14 @@ final class Inbox: @unchecked Sendable {
         whenIdle = nil
     }
 
+    /// Their callers wait no more: their lane is lost.
+    func cancelCalls(on lane: Lane) {
+        for (number, call) in calls where call.lane.lane == lane {
+            call.cancel()
+            calls[number] = nil
+        }
+    }
+
     private func cancelCalls() {
         for call in calls.values { call.cancel() }
         calls = [:]

@@ -53,7 +53,10 @@ final class SystemCore: Sendable {
         let frame = try Self.sendable(peer, method) { () throws(WireError) in
             try peer.frame(.oneWay, message, method: method.number, object: address.object, on: lane)
         }
-        try await peer.send(frame, on: lane, deadline: ClusterActorSystem.deadline)
+        guard method.lane == .control else {
+            return try await peer.send(frame, on: lane, deadline: ClusterActorSystem.deadline)
+        }
+        try await peer.sendKept(frame, deadline: ClusterActorSystem.deadline)
     }
 
     func call<Result: WireValue>(
@@ -86,7 +89,7 @@ final class SystemCore: Sendable {
                         peer: address.node)
                     peer?.abandon(number, on: lane, error: error)
                 }
-                let waiting = CallTable.Waiting(continuation: continuation, resultType: resultType, timer: timer)
+                let waiting = CallTable.Waiting(continuation: continuation, resultType: resultType, timer: timer, lane: method.lane)
                 if let closed = peer.calls.add(number, waiting) {
                     timer.cancel()
                     return continuation.resume(throwing: closed)

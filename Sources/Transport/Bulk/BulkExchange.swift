@@ -227,7 +227,7 @@ final class BulkExchange: BulkSource, Sendable {
 
     /// Brings a grant and what is to be sent for it together, once both are there.
     private func match(_ number: UInt64) {
-        let (failure, lane) = state.withLock { state -> (BulkFailure?, LaneConnection?) in
+        let (failure, peer) = state.withLock { state -> (BulkFailure?, Peer?) in
             guard let transfer = state.outbound[number], let byteCount = state.credits[number] else {
                 return (nil, nil)
             }
@@ -240,11 +240,15 @@ final class BulkExchange: BulkSource, Sendable {
                 )
             }
             state.ready.append(transfer)
-            return (nil, state.peer?[.bulk])
+            return (nil, state.peer)
         }
         if let failure { return abandon(number, failure) }
         // On the loop, so that neither a caller nor its other lanes wait while this is written.
-        if let lane { loop.execute { lane.outbound.kick() } }
+        guard let peer else { return }
+        loop.execute {
+            peer.pacer.bulkBegins()
+            peer[.bulk].outbound.kick()
+        }
     }
 
     /// The receiver takes its grant back. On the loop.
@@ -276,6 +280,8 @@ final class BulkExchange: BulkSource, Sendable {
     }
 
     // MARK: Sending: the lane's queue
+
+    var isSending: Bool { state.withLock { !$0.ready.isEmpty || !$0.outbound.isEmpty } }
 
     func fill(_ bytes: inout OutboundBytes) -> Bool {
         state.withLock { state in
@@ -314,6 +320,20 @@ final class BulkExchange: BulkSource, Sendable {
     }
 
     // MARK: Ending
+
+    /// The bulk lane is lost and will be made again. What was granted or on its way fails at both ends: each tells the
+    /// other, which may have begun something since. On the loop.
+    func laneWasLost(_ failure: BulkFailure) {
+        let (granted, held, peer) = state.withLock { state in
+            (
+                state.inbound.keys.sorted(),
+                (Array(state.credits.keys) + state.outbound.keys.filter { $0 <= state.lastCredit }).sorted(), state.peer
+            )
+        }
+        fail(failure, isFinal: false)
+        for number in granted { peer?.sendControl(.revoke, call: number, failure.asRemote) }
+        for number in held { peer?.sendControl(.abandon, call: number, failure.asRemote) }
+    }
 
     /// All that is granted or on its way fails; with `isFinal` all that is asked for later as well. On the loop, when
     /// nothing more is read from the lane or written to it.

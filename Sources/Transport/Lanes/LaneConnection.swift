@@ -59,6 +59,17 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
     /// The other end's address, for logs.
     var remoteAddress: SocketAddress? { socket.remoteAddress }
 
+    /// Whether the other end is on this host: no link is shared then.
+    var isWithinHost: Bool { socket.remoteAddress?.isLoopback ?? true }
+
+    func limitUnsent(_ byteCount: Int) { socket.limitUnsent(byteCount) }
+
+    func chooseCongestionControl(_ name: String) { socket.chooseCongestionControl(name) }
+
+    func limitRate(_ bytesPerSecond: UInt64) { socket.limitRate(bytesPerSecond) }
+
+    var connectionState: Socket.ConnectionState? { socket.connectionState }
+
     /// Begins to read. On the loop.
     func open(delegate: any LaneDelegate) throws(TransportError) {
         self.delegate = delegate

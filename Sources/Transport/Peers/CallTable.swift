@@ -7,6 +7,7 @@ final class CallTable: Sendable {
         let continuation: CheckedContinuation<any WireValue, any Error>
         let resultType: any WireValue.Type
         let timer: LoopTimer
+        let lane: Lane
     }
 
     private struct State: Sendable {
@@ -39,6 +40,19 @@ final class CallTable: Sendable {
         return waiting
     }
 
+    /// The calls that wait on one lane fail with `error`.
+    func fail(on lane: Lane, _ error: TransportError) {
+        let failed = state.withLock { state -> [Waiting] in
+            let failed = state.waiting.filter { $0.value.lane == lane }
+            for number in failed.keys { state.waiting[number] = nil }
+            return Array(failed.values)
+        }
+        for call in failed {
+            call.timer.cancel()
+            call.continuation.resume(throwing: error)
+        }
+    }
+
     /// All waiting calls and all later ones fail with `error`.
     func close(_ error: TransportError) {
         let waiting = state.withLock { state -> [UInt64: Waiting] in
@@ -51,6 +65,9 @@ final class CallTable: Sendable {
             call.continuation.resume(throwing: error)
         }
     }
+
+    /// Why no call is taken any more, if so.
+    var closed: TransportError? { state.withLock { $0.closed } }
 
     var count: Int { state.withLock { $0.waiting.count } }
 }

@@ -66,7 +66,8 @@ final class ConnectAttempt: @unchecked Sendable {
         openers = []
         return try manager.establish(
             identity: manager.identity(of: welcome), host: address.host, listenPort: address.port,
-            version: welcome.version, lanes: [control] + others.map(\.connection))
+            version: welcome.version, lanes: [control] + others.map(\.connection),
+            origin: LinkOrigin(link: link, address: address))
     }
 
     private func open(_ lane: Lane) async throws -> (connection: LaneConnection, welcome: Welcome) {
@@ -97,7 +98,7 @@ final class ConnectAttempt: @unchecked Sendable {
                 throw TransportError(
                     .notAdmitted, "\(address) chose protocol version \(welcome.version), which we do not speak")
             }
-            try requireCertificate(of: welcome, on: connection)
+            try Self.requireCertificate(of: welcome, on: connection, address: address)
             return (connection, welcome)
         } catch let error as TransportError where error.kind == .untrusted {
             throw TransportError(.untrusted, "\(address): \(error.message)", peer: error.peer)
@@ -107,7 +108,9 @@ final class ConnectAttempt: @unchecked Sendable {
     }
 
     /// A node can't answer for another.
-    private func requireCertificate(of welcome: Welcome, on connection: LaneConnection) throws(TransportError) {
+    static func requireCertificate(
+        of welcome: Welcome, on connection: LaneConnection, address: SocketAddress
+    ) throws(TransportError) {
         guard let identity = connection.authentication.identity else { return }
         guard identity.name == welcome.node, identity.role.rawValue == welcome.role else {
             throw TransportError(

@@ -12,15 +12,23 @@ final class Peer: LaneDelegate, @unchecked Sendable {
     let host: String
     let listenPort: Int
     let version: UInt8
-    /// By their raw values.
-    let lanes: [LaneConnection]
+    let origin: LinkOrigin
+    let kept: KeptMessages
     let calls = CallTable()
     let bulk: BulkExchange
+    let pacer: BulkPacer
     private let own: PeerIdentity
     private let loop: EventLoop
     private let handler: any PeerHandler
+    /// By their raw values. Changed on the loop alone.
+    private let connections: Mutex<[LaneConnection]>
     /// When bytes last came, for each lane.
     private var heard: [Instant]
+    /// How often each lane was made again, or was tried to.
+    private var generations: [UInt32]
+    /// Lost, and being made again.
+    private var away: Set<Lane> = []
+    private var lossCounts: [Lane: Int] = [:]
     private var lastPing: UInt64 = 0
     var inbox: Inbox?
     /// It has said goodbye.
@@ -29,13 +37,16 @@ final class Peer: LaneDelegate, @unchecked Sendable {
 
     init(
         identity: PeerIdentity, host: String, listenPort: Int, version: UInt8, lanes: [LaneConnection],
-        own: PeerIdentity, loop: EventLoop, options: TransportOptions, handler: any PeerHandler
+        origin: LinkOrigin, own: PeerIdentity, loop: EventLoop, options: TransportOptions, handler: any PeerHandler
     ) {
         self.identity = identity
         self.host = host
         self.listenPort = listenPort
         self.version = version
-        self.lanes = lanes
+        self.origin = origin
+        connections = Mutex(lanes)
+        kept = KeptMessages(lane: lanes[Int(Lane.control.rawValue)])
+        generations = Array(repeating: 0, count: lanes.count)
         self.own = own
         self.loop = loop
         self.handler = handler
@@ -44,10 +55,15 @@ final class Peer: LaneDelegate, @unchecked Sendable {
             node: identity.node, loop: loop,
             limits: BulkExchange.Limits(
                 grantCountMax: options.bulkGrantCountMax, grantByteCountMax: options.bulkGrantByteCountMax))
+        pacer = BulkPacer(pacing: options.bulkPacing, loop: loop)
         bulk.attach(self)
+        pacer.attach(self)
     }
 
-    subscript(lane: Lane) -> LaneConnection { lanes[Int(lane.rawValue)] }
+    /// By their raw values; a lane that is being made again is closed.
+    var lanes: [LaneConnection] { connections.withLock { $0 } }
+
+    subscript(lane: Lane) -> LaneConnection { connections.withLock { $0[Int(lane.rawValue)] } }
 
     // MARK: Sending
 
@@ -78,8 +94,31 @@ final class Peer: LaneDelegate, @unchecked Sendable {
         return header
     }
 
-    /// Queues a small frame of the protocol's own.
-    func sendControl(_ frame: OutboundFrame) { self[.control].outbound.placeUrgently(frame) }
+    /// Queues a small frame of the protocol's own, which is not lost with the control lane.
+    func sendControl(_ frame: OutboundFrame) { kept.send(frame) }
+
+    /// Queues a message on the control lane that is not lost with it; suspends while too much is on its way.
+    func sendKept(_ frame: OutboundFrame, deadline: Instant?) async throws {
+        while kept.isFull {
+            // Rare: the other end is slow to read, or the lane is being made again.
+            if let deadline, EventLoop.now >= deadline {
+                throw TransportError(
+                    .deadlineExceeded, "\(identity.node) did not take a message within its deadline",
+                    peer: identity.node)
+            }
+            try Task.checkCancellation()
+            if let closed = calls.closed { throw closed }
+            await loop.sleep(.milliseconds(2))
+        }
+        if let closed = calls.closed { throw closed }
+        kept.send(frame)
+    }
+
+    /// Tells the other end what came since the last time.
+    func acknowledgeKept() {
+        guard !away.contains(.control), let number = kept.takeAcknowledgement() else { return }
+        self[.control].outbound.placeUrgently(frame(.acknowledge, call: number))
+    }
 
     func sendControl(_ kind: FrameKind, call: UInt64, _ failure: RemoteFailure) {
         // A failure is cut to what fits a frame.
@@ -118,7 +157,7 @@ final class Peer: LaneDelegate, @unchecked Sendable {
     /// The longest time for which nothing came on a lane that we read.
     func silence(at now: Instant) -> (lane: Lane, span: Instant.Span) {
         var longest = (lane: Lane.control, span: Instant.Span(nanoseconds: 0))
-        for lane in lanes where lane.isReading {
+        for lane in lanes where lane.isReading && !lane.isClosed {
             let span = now - heard[Int(lane.lane.rawValue)]
             if span > longest.span { longest = (lane.lane, span) }
         }
@@ -136,6 +175,50 @@ final class Peer: LaneDelegate, @unchecked Sendable {
     /// Counts silence from now on: this process did not listen itself.
     func forgiveSilence(at now: Instant) {
         for index in heard.indices { heard[index] = now }
+    }
+
+    // MARK: Lanes made again
+
+    func isAway(_ lane: Lane) -> Bool { away.contains(lane) }
+
+    /// How often the lane was lost.
+    func lossCount(of lane: Lane) -> Int { lossCounts[lane, default: 0] }
+
+    func generation(of lane: Lane) -> UInt32 { generations[Int(lane.rawValue)] }
+
+    /// A number that no try to make this lane again has had.
+    func nextGeneration(of lane: Lane) -> UInt32 {
+        generations[Int(lane.rawValue)] += 1
+        return generations[Int(lane.rawValue)]
+    }
+
+    func note(generation: UInt32, of lane: Lane) { generations[Int(lane.rawValue)] = generation }
+
+    /// A lane is lost: what waits on it fails.
+    func leave(_ lane: Lane, _ error: TransportError) {
+        away.insert(lane)
+        lossCounts[lane, default: 0] += 1
+        if lane == .control { kept.detach() }
+        self[lane].close(error)
+        calls.fail(on: lane, error)
+        if lane == .bulk { bulk.laneWasLost(BulkFailure(.lost, error.message)) }
+    }
+
+    /// The lane is there again. False when the other end's count of kept messages cannot be.
+    func enter(_ connection: LaneConnection, as lane: Lane, received: UInt64) -> Bool {
+        connections.withLock { $0[Int(lane.rawValue)] = connection }
+        away.remove(lane)
+        heard[Int(lane.rawValue)] = EventLoop.now
+        connection.delegate = self
+        if lane == .control {
+            guard kept.resume(on: connection, received: received) else { return false }
+        } else {
+            bulk.attach(self)
+            pacer.attach(self)
+            connection.outbound.kick()
+        }
+        connection.resumeReading()
+        return true
     }
 
     // MARK: Receiving
@@ -165,7 +248,7 @@ final class Peer: LaneDelegate, @unchecked Sendable {
     /// The only lane for this kind; nil when there are several.
     private static func lane(of kind: FrameKind) -> Lane? {
         switch kind {
-        case .goodbye, .grant, .landed, .revoke, .abandon: .control
+        case .goodbye, .grant, .landed, .revoke, .abandon, .acknowledge: .control
         case .piece: .bulk
         default: nil
         }
@@ -184,7 +267,7 @@ final class Peer: LaneDelegate, @unchecked Sendable {
         case .ping:
             // What waits to be sent is a sign of life as well.
             if !lane.isBacklogged { lane.outbound.placeUrgently(self.frame(.pong, call: header.call)) }
-        case .pong: break
+        case .pong: if lane.lane == .control { pacer.pong(header.call) }
         case .goodbye:
             handler.peer(self, says: try failure(frame))
         case .grant: try bulk.granted(header.call, byteCount: header.actor)
@@ -192,7 +275,15 @@ final class Peer: LaneDelegate, @unchecked Sendable {
         case .landed: try bulk.landed(header.call)
         case .revoke: try bulk.revoked(header.call, try failure(frame))
         case .abandon: try bulk.abandoned(header.call, try failure(frame))
+        case .acknowledge:
+            guard kept.acknowledge(header.call) else {
+                throw LaneEnd(kind: .violation, reason: "\(header.call) messages are acknowledged, more than were sent")
+            }
         case .hello, .welcome, .refuse, .enrol, .enrolled: break
+        }
+        guard lane.lane == .control, header.kind.isKept, !away.contains(.control) else { return }
+        if let number = kept.received(byteCount: header.frameByteCount) {
+            lane.outbound.placeUrgently(self.frame(.acknowledge, call: number))
         }
     }
 

@@ -69,6 +69,7 @@ extension PeerManager {
                 connection, RemoteFailure.Code.wrongPeer,
                 "\(identity.node) is this process's own name: give each process another one")
         }
+        if hello.generation > 0 { return readmit(connection, hello, version) }
         if hello.lane == .control {
             let peer = PeerIdentity(node: hello.node, incarnation: hello.incarnation, role: role)
             guard sets.count < options.halfOpenCountMax else {
@@ -158,7 +159,8 @@ extension PeerManager {
         let host = isWildcard ? lanes[0].remoteAddress?.host ?? "" : hello.host
         // It throws only when this process shuts down, and the lanes are closed then.
         _ = try? establish(
-            identity: set.identity, host: host, listenPort: hello.listenPort, version: version, lanes: lanes)
+            identity: set.identity, host: host, listenPort: hello.listenPort, version: version, lanes: lanes,
+            origin: LinkOrigin(link: hello.link, address: nil))
     }
 
     /// The set stays incomplete: its other lanes go too.
@@ -168,9 +170,10 @@ extension PeerManager {
         set.close(TransportError(.notAdmitted, "\(set.identity.node) did not open all lanes"))
     }
 
-    private func sendWelcome(_ connection: LaneConnection, _ version: UInt8) {
+    func sendWelcome(_ connection: LaneConnection, _ version: UInt8, received: UInt64 = 0) {
         let welcome = Welcome(
-            version: version, node: identity.node, incarnation: identity.incarnation, role: identity.role.rawValue)
+            version: version, node: identity.node, incarnation: identity.incarnation, role: identity.role.rawValue,
+            received: received)
         send(.welcome, welcome, on: connection)
     }
 

@@ -111,7 +111,8 @@ final class PeerManager: @unchecked Sendable {
 
     /// All lanes are up. On the loop; closes the lanes when it throws.
     func establish(
-        identity peerIdentity: PeerIdentity, host: String, listenPort: Int, version: UInt8, lanes: [LaneConnection]
+        identity peerIdentity: PeerIdentity, host: String, listenPort: Int, version: UInt8, lanes: [LaneConnection],
+        origin: LinkOrigin
     ) throws(TransportError) -> Peer {
         guard !isShutDown else {
             for lane in lanes { lane.close(Self.shutDownError) }
@@ -129,7 +130,7 @@ final class PeerManager: @unchecked Sendable {
         finishLeaving(node)
         if let old = peer(node) { lose(old, reason: "it has connected anew") }
         let peer = Peer(
-            identity: peerIdentity, host: host, listenPort: listenPort, version: version, lanes: lanes, own: identity,
+            identity: peerIdentity, host: host, listenPort: listenPort, version: version, lanes: lanes, origin: origin, own: identity,
             loop: loop, options: options, handler: self)
         peer.inbox = Inbox(peer: peer, dispatcher: dispatcher, loop: loop, options: options)
         for lane in lanes { lane.delegate = peer }
@@ -266,8 +267,13 @@ final class PeerManager: @unchecked Sendable {
             let (lane, span) = peer.silence(at: now)
             if span > options.silenceMax {
                 let reason = "nothing came on its \(lane) lane for \((span.seconds * 10).rounded() / 10) s"
+                guard lane != .bulk else {
+                    peer[.bulk].end(LaneEnd(kind: .connection, reason: reason))
+                    continue
+                }
                 lose(peer, reason: reason, goodbye: RemoteFailure(code: RemoteFailure.Code.silent, message: reason))
             } else {
+                peer.acknowledgeKept()
                 peer.ping(ifSilentFor: wasPaused ? Instant.Span(nanoseconds: 0) : options.pingInterval.half, at: now)
             }
         }
@@ -297,7 +303,14 @@ extension PeerManager: PeerHandler {
         case .connection:
             // A goodbye, if there is one, tells more than the end of the lane that was noticed first.
             if lane.lane != .control, !peer[.control].isClosed { peer[.control].read() }
-            lose(peer, reason: "\(lane.lane) lane: \(end.reason)")
+            // A process that ends loses all its lanes at once.
+            if lane.lane != .activations, !peer[.activations].isClosed { peer[.activations].read() }
+            guard !peer.isLeaving, !peer.isLost else { return }
+            if lane.lane == .activations {
+                lose(peer, reason: "\(lane.lane) lane: \(end.reason)")
+            } else {
+                remake(lane.lane, of: peer, reason: end.reason)
+            }
         case .version, .violation, .encryption, .forbidden:
             logger.warning("\(peer.identity) broke the protocol on the \(lane.lane) lane: \(end.reason)")
             let goodbye = RemoteFailure(code: RemoteFailure.Code.malformed, message: end.reason)

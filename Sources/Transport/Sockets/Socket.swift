@@ -121,6 +121,35 @@ final class Socket: Sendable {
     /// Readiness for reading is told from so many bytes on.
     func setReceiveLowWater(_ byteCount: Int) { set(SOL_SOCKET, SO_RCVLOWAT, Int32(byteCount)) }
 
+    /// What may wait in the kernel without being sent; writing blocks beyond it.
+    func limitUnsent(_ byteCount: Int) { set(Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, Int32(byteCount)) }
+
+    /// Bytes a second.
+    func limitRate(_ rate: UInt64) { _ = sl_socket_limit_rate(descriptor, rate) }
+
+    /// Keeps the system's where that one is not to be had.
+    func chooseCongestionControl(_ name: String) {
+        _ = name.withCString {
+            setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_CONGESTION, $0, socklen_t(name.utf8.count))
+        }
+    }
+
+    /// What the kernel knows of the connection.
+    var connectionState: ConnectionState? {
+        var state = sl_socket_state()
+        guard sl_socket_read_state(descriptor, &state) == 0 else { return nil }
+        let queueMicroseconds = max(0, Int(state.round_trip_us) - Int(state.least_round_trip_us))
+        return ConnectionState(
+            acknowledgedByteCount: state.acknowledged_bytes, queueDelay: Double(queueMicroseconds) / 1e6)
+    }
+
+    struct ConnectionState: Sendable {
+        /// Of all bytes written, those that the other end's kernel has.
+        let acknowledgedByteCount: UInt64
+        /// By how many seconds its packets' round trips are longer than the shortest of the last minutes.
+        let queueDelay: Double
+    }
+
     private func set(_ level: Int32, _ option: Int32, _ value: Int32) {
         var value = value
         setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))

@@ -39,6 +39,9 @@ public enum FrameKind: UInt8, Sendable, CaseIterable, Hashable {
     /// The sender sends no more of it; body `RemoteFailure`; control.
     case abandon = 18
 
+    /// The sender has received `call` kept messages on control lanes of this link; control.
+    case acknowledge = 19
+
     /// Whether the kind belongs to the handshake, before which nothing is known of the other end.
     public var isHandshake: Bool {
         switch self {
@@ -58,10 +61,19 @@ public enum FrameKind: UInt8, Sendable, CaseIterable, Hashable {
     /// Whether the frame names a distributed method.
     public var namesMethod: Bool { self == .call || self == .oneWay }
 
+    /// Whether such a frame, on the control lane, is sent again on the next one if that lane is lost before it was
+    /// received.
+    public var isKept: Bool {
+        switch self {
+        case .oneWay, .grant, .landed, .revoke, .abandon: true
+        default: false
+        }
+    }
+
     /// Whether the call number must not be 0.
     public var namesCall: Bool {
         switch self {
-        case .call, .reply, .failure, .cancel, .grant, .piece, .landed, .revoke, .abandon: true
+        case .call, .reply, .failure, .cancel, .grant, .piece, .landed, .revoke, .abandon, .acknowledge: true
         default: false
         }
     }

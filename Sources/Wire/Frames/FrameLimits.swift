@@ -21,7 +21,7 @@ public enum FrameLimits {
         case .enrolled: enrolledControlByteCountMax
         case .failure, .goodbye, .revoke, .abandon: failureControlByteCountMax
         case .call, .reply, .oneWay: controlByteCountMax
-        case .cancel, .ping, .pong, .grant, .piece, .landed: 0
+        case .cancel, .ping, .pong, .grant, .piece, .landed, .acknowledge: 0
         }
     }
 

@@ -18,11 +18,15 @@ public struct Hello: WireValue, Hashable {
     public var host: String
     /// The same on the three lanes that belong together, drawn at random by the end that opens them.
     public var link: UInt64
+    /// 0 on the lanes of a new set; on a lane that is made again higher than ever before.
+    public var generation: UInt32
+    /// Kept messages that its sender has received on control lanes of this link; of a control lane made again.
+    public var received: UInt64
 
     public init(
         versions: ClosedRange<UInt8> = WireVersion.oldest...WireVersion.newest, programVersion: String = "",
         node: NodeID, incarnation: Incarnation, role: String, lane: Lane, listenPort: Int = 0, host: String = "",
-        link: UInt64 = 0
+        link: UInt64 = 0, generation: UInt32 = 0, received: UInt64 = 0
     ) {
         self.versions = versions
         self.programVersion = programVersion
@@ -33,6 +37,8 @@ public struct Hello: WireValue, Hashable {
         self.listenPort = listenPort
         self.host = host
         self.link = link
+        self.generation = generation
+        self.received = received
     }
 
     public init() {
@@ -52,6 +58,8 @@ public struct Hello: WireValue, Hashable {
         message.pointee.listen_port = try UInt32(listenPort, Field("Hello.listenPort"))
         message.pointee.host = try arena.string(host, Field("Hello.host"))
         message.pointee.link = link
+        message.pointee.generation = generation
+        message.pointee.received = received
         return try arena.pack(message, as: "Hello")
     }
 
@@ -74,6 +82,7 @@ public struct Hello: WireValue, Hashable {
             incarnation: Incarnation(message.incarnation),
             role: try RoleCodec.decode(message.role, Field("Hello.role")), lane: lane,
             listenPort: try FieldReader.count(message.listen_port, in: 0...65_535, Field("Hello.listenPort")),
-            host: try FieldReader.string(message.host, Field("Hello.host")), link: message.link)
+            host: try FieldReader.string(message.host, Field("Hello.host")), link: message.link,
+            generation: message.generation, received: message.received)
     }
 }

@@ -10,12 +10,15 @@ public struct Welcome: WireValue, Hashable {
     public var incarnation: Incarnation
     /// "coordinator", "node" or "operator".
     public var role: String
+    /// Kept messages that its sender has received on control lanes of this link; of a control lane made again.
+    public var received: UInt64
 
-    public init(version: UInt8, node: NodeID, incarnation: Incarnation, role: String) {
+    public init(version: UInt8, node: NodeID, incarnation: Incarnation, role: String, received: UInt64 = 0) {
         self.version = version
         self.node = node
         self.incarnation = incarnation
         self.role = role
+        self.received = received
     }
 
     public init() {
@@ -30,6 +33,7 @@ public struct Welcome: WireValue, Hashable {
         message.pointee.node = try arena.string(node.name, Field("Welcome.node"))
         message.pointee.incarnation = incarnation.rawValue
         message.pointee.role = try RoleCodec.encode(role, Field("Welcome.role"))
+        message.pointee.received = received
         return try arena.pack(message, as: "Welcome")
     }
 
@@ -42,6 +46,6 @@ public struct Welcome: WireValue, Hashable {
             version: UInt8(try FieldReader.count(message.version, in: 1...255, Field("Welcome.version"))),
             node: try FieldReader.node(message.node, Field("Welcome.node")),
             incarnation: Incarnation(message.incarnation),
-            role: try RoleCodec.decode(message.role, Field("Welcome.role")))
+            role: try RoleCodec.decode(message.role, Field("Welcome.role")), received: message.received)
     }
 }

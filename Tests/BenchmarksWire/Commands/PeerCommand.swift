@@ -13,8 +13,13 @@ struct PeerCommand: AsyncParsableCommand {
 
     @Option var busyPoll = 0
 
+    @Flag var strictHeartbeat = false
+
     func run() async throws {
-        let process = try await WireProcess(NodeName.other, busyPollMicroseconds: busyPoll, landing: BulkLandingPlaces()) { probe, system in
+        let process = try await WireProcess(
+            NodeName.other, busyPollMicroseconds: busyPoll,
+            change: { if strictHeartbeat { WireProcess.makeHeartbeatStrict(&$0) } }, landing: BulkLandingPlaces()
+        ) { probe, system in
             guard let sender = ClusterActorSystem.sender else { return }
             try await WireActor.remote(sender.node, system).hop(probe)
         }

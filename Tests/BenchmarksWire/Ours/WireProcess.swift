@@ -29,6 +29,12 @@ final class WireProcess: Sendable {
         actor = system.withObject(WireActor.object) { WireActor(actorSystem: system, landing: landing, onHop: onHop) }
     }
 
+    /// A peer is lost when two beats of a second are missed.
+    static func makeHeartbeatStrict(_ options: inout TransportOptions) {
+        options.pingInterval = .seconds(1)
+        options.silenceMax = .seconds(2)
+    }
+
     func end() async {
         await system.shutdown()
         loop.stop()

@@ -33,6 +33,8 @@ distributed actor Echo {
 
     distributed func note(_ value: TestValue) { notebook.write(value.number) }
 
+    distributed func noteOnControl(_ value: TestValue) { notebook.write(value.number) }
+
     /// Takes `number` milliseconds.
     distributed func noteSlowly(_ value: TestValue) async throws {
         try await Task.sleep(for: .milliseconds(value.number))
@@ -103,6 +105,9 @@ enum EchoMethods {
         },
         DistributedMethod(number: 9, name: "Echo.sendUnencodable", lane: .control, isOneWay: false) {
             _ = try await $0.stub(of: Echo.self).sendUnencodable(TestValue())
+        },
+        DistributedMethod(number: 10, name: "Echo.noteOnControl", lane: .control, isOneWay: true) {
+            (echo: Echo, value: TestValue) in try await echo.noteOnControl(value)
         },
         DistributedMethod(number: 20, name: "Other.other", lane: .control, isOneWay: false) {
             _ = try await $0.stub(of: Other.self).other(TestValue())
