@@ -148,3 +148,14 @@ let package = Package(
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11
 )
+
+// Fuzzing that is guided by coverage needs instrumented code and libFuzzer, which tools/fuzz asks for with this variable.
+if let libFuzzer = Context.environment["SHARDLINE_LIBFUZZER"] {
+    package.targets += [
+        .target(name: "CLibFuzzer", path: "Tests/Support/CLibFuzzer"),
+        .executableTarget(name: "shardline-fuzz-guided", dependencies: ["CLibFuzzer", "Transport", "Wire", "Identity",
+            "Memory", "Vocabulary"],
+            path: "Tests/GuidedFuzz", swiftSettings: strict,
+            linkerSettings: [.unsafeFlags([libFuzzer]), .linkedLibrary("stdc++")]),
+    ]
+}

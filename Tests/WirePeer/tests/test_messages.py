@@ -137,6 +137,9 @@ def header(source: random.Random, name: str, message: schema.Message) -> Header:
 
 def normal(message: schema.Message) -> schema.Message:
     """Without differences that wire.md allows."""
+    if message.DESCRIPTOR.name == "Hello":
+        # Versions of the far future are all alike.
+        message.version_max = min(message.version_max, 255)
     for field, value in message.ListFields():
         if field.name in ("scored", "sampled"):
             if not any(value.logprobs) and "-0" not in str(value.logprobs):
