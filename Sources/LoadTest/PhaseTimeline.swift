@@ -17,7 +17,9 @@ package struct PhaseTimeline: Hashable, Sendable {
         injections = [Injection?](repeating: nil, count: injectionCount)
     }
 
-    package mutating func beginInjection(_ index: Int, at moment: UInt64) { injections[index] = Injection(start: moment) }
+    package mutating func beginInjection(_ index: Int, at moment: UInt64) {
+        injections[index] = Injection(start: moment)
+    }
 
     /// Its first end counts.
     package mutating func endInjection(_ index: Int, at moment: UInt64) {
