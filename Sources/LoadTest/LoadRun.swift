@@ -134,46 +134,35 @@ struct LoadRun: Sendable {
 
     private func measure(_ request: LoadRequest, due: UInt64?) async -> (RequestRecord, (any Error)?) {
         let now = stopwatch.nanoseconds
-        var record = RequestRecord(startNanoseconds: due ?? now)
-        record.sendNanoseconds = max(now, due ?? 0)
-        record.name = request.name
-        record.turn = request.turn
-        let keepsText = collector.keepsText
+        var begun = RequestRecord(startNanoseconds: due ?? now)
+        begun.sendNanoseconds = max(now, due ?? 0)
+        begun.name = request.name
+        begun.turn = request.turn
+        let record = SharedRecord(begun)
         collector.noteSent(request, at: now)
+        var failure: (any Error)?
         do {
-            try await target(request) { event in
-                switch event {
-                case .identity(let id): record.serverID = id
-                case .output(let text):
-                    let now = stopwatch.nanoseconds
-                    if record.outputNanoseconds.isEmpty { collector.noteFirstToken(request, at: now) }
-                    record.outputNanoseconds.append(now)
-                    if keepsText {
-                        record.text += text
-                        record.outputEnds.append(record.text.utf8.count)
-                    }
-                    if let count = request.shape.disconnectOutputCount, record.outputNanoseconds.count >= max(count, 1)
-                    {
-                        throw ClientGone()
-                    }
-                case .finish(let reason): record.finishReason = reason
-                case .usage(let promptTokenCount, let outputTokenCount, let cachedTokenCount):
-                    record.promptTokenCount = promptTokenCount
-                    record.usageOutputTokenCount = outputTokenCount
-                    record.cachedTokenCount = cachedTokenCount
-                }
-            }
-            if record.outputNanoseconds.isEmpty { record.failure = "the answer has no output" }
-        } catch is ClientGone {
-            record.isDisconnected = true
+            try await target(request) { event in try take(event, of: request, into: record) }
         } catch {
-            if request.shape.disconnectOutputCount == 0, Task.isCancelled {
-                record.isDisconnected = true
-            } else {
-                record.failure = error is CancellationError ? "cancelled" : "\(error)"
-            }
-            return (record, error)
+            failure = error
         }
-        return (record, nil)
+        var ended = record.value
+        switch failure {
+        case nil: if ended.outputNanoseconds.isEmpty { ended.failure = "the answer has no output" }
+        case is ClientGone: ended.isDisconnected = true
+        case _ where request.shape.disconnectOutputCount == 0 && Task.isCancelled: ended.isDisconnected = true
+        case is CancellationError: ended.failure = "cancelled"
+        case let error?: ended.failure = "\(error)"
+        }
+        return (ended, failure)
+    }
+
+    /// Runs on the connection's thread.
+    private func take(_ event: LoadEvent, of request: LoadRequest, into record: SharedRecord) throws {
+        let now = stopwatch.nanoseconds
+        let outputCount = record.take(event, at: now, keepsText: collector.keepsText)
+        guard case .output = event else { return }
+        if outputCount == 1 { collector.noteFirstToken(request, at: now) }
+        if let limit = request.shape.disconnectOutputCount, outputCount >= max(limit, 1) { throw ClientGone() }
     }
 }

@@ -83,7 +83,8 @@ public enum RequestTrace {
         }
         guard let time = TraceTime(fields[columns.timestamp]) else {
             throw TraceError(
-                line: line, message: "TIMESTAMP is '\(shown(fields[columns.timestamp]))'; "
+                line: line,
+                message: "TIMESTAMP is '\(shown(fields[columns.timestamp]))'; "
                     + "it must look like 2023-11-16 18:15:46.6805900")
         }
         func count(_ field: ArraySlice<UInt8>, _ name: String) throws(TraceError) -> Int {

@@ -1,4 +1,3 @@
-import Foundation
 import NIOCore
 
 /// Pulls typed chunks out of an answer of server-sent events.
@@ -37,15 +36,14 @@ actor EventStream<Chunk: Decodable & Sendable> {
         }
         while true {
             if let event = events.popFirst() {
-                guard event.data == "[DONE]" else { return try decode(event, url: exchange.url) }
+                guard event.data == "[DONE]" else { return try ServerMessage.chunk(event, url: exchange.url) }
                 state = .over
-                // The end of the body is here or close behind: with it, the connection can be used again.
-                do { while try await exchange.next(timeout: .seconds(1)) != nil {} } catch { exchange.close() }
+                // The end of the body is here or close behind.
+                await exchange.finish()
                 return nil
             }
             guard let buffer = try await exchange.next() else {
-                throw OpenAIError(
-                    .connectionLost, url: exchange.url, message: "the stream ended without [DONE]: it is incomplete")
+                throw OpenAIError.incompleteStream(url: exchange.url)
             }
             do {
                 events.append(contentsOf: try parser.append(buffer.readableBytesView))
@@ -53,14 +51,5 @@ actor EventStream<Chunk: Decodable & Sendable> {
                 throw OpenAIError(.badResponse, url: exchange.url, message: "\(error)")
             }
         }
-    }
-
-    private func decode(_ event: ServerSentEventParser.Event, url: String) throws -> Chunk {
-        let bytes = Array(event.data.utf8)
-        if event.name != "error", let chunk = try? JSONDecoder().decode(Chunk.self, from: Data(bytes)) { return chunk }
-        if let message = ServerMessage.text(of: bytes) { throw OpenAIError(.server, url: url, message: message) }
-        throw OpenAIError(
-            .badResponse, url: url, message: "a chunk of the stream is not as expected: \(ServerMessage.excerpt(bytes))"
-        )
     }
 }

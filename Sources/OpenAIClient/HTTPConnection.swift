@@ -65,5 +65,26 @@ final class HTTPConnection: Sendable {
         }
     }
 
+    /// Hands each piece of the body to `receive`, on the connection's thread, until the answer's end, or until
+    /// `receive` returns false. Cancelling the task closes the connection; so does an error of `receive`, which is
+    /// thrown.
+    /// - Returns: whether the answer has ended.
+    func push(
+        timeout: TimeAmount, to receive: @escaping @Sendable (ByteBuffer) throws -> Bool
+    ) async throws -> Bool {
+        let handler = handler
+        do {
+            return try await withTaskCancellationHandler {
+                try await channel.eventLoop.flatSubmit { handler.value.push(timeout: timeout, to: receive) }.get()
+            } onCancel: {
+                close()
+            }
+        } catch {
+            close()
+            try Task.checkCancellation()
+            throw error
+        }
+    }
+
     func close() { channel.close(mode: .all, promise: nil) }
 }

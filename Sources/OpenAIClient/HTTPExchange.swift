@@ -46,6 +46,25 @@ final class HTTPExchange: Sendable {
         }
     }
 
+    /// Hands each piece of the body to `receive`, on the connection's thread, until its end or until `receive` returns
+    /// false: the least work for each. An error of `receive` ends the exchange and is thrown.
+    func forEachPiece(_ receive: @escaping @Sendable (ByteBuffer) throws -> Bool) async throws {
+        guard !isOver.withLock({ $0 }) else { return }
+        do {
+            guard try await connection.push(timeout: idleTimeout, to: receive) else { return }
+        } catch let end as ConnectionEnd {
+            throw Self.explain(end, url: url, place: "while the answer arrived", timeout: idleTimeout)
+        }
+        isOver.withLock { $0 = true }
+        if head.isKeepAlive { pool.giveBack(connection) } else { connection.close() }
+    }
+
+    /// Reads what is left of a body whose content is known to be complete: with its end, the connection can be used
+    /// again.
+    func finish() async {
+        do { while try await next(timeout: .seconds(1)) != nil {} } catch { close() }
+    }
+
     /// The whole body.
     func body(byteCountMax: Int) async throws -> [UInt8] {
         var bytes: [UInt8] = []

@@ -45,4 +45,22 @@ extension OpenAIClient {
         request.isStream = true
         return stream("/v1/chat/completions", request)
     }
+
+    /// `streamCompletion`, event by event, as `forEachEvent` does.
+    public func forEachEvent(
+        of request: CompletionRequest, receive: @escaping @Sendable (ServerSentEventParser.Event) throws -> Void
+    ) async throws {
+        var request = request
+        request.isStream = true
+        try await forEachEvent(of: "/v1/completions", request, receive: receive)
+    }
+
+    /// `streamChat`, event by event, as `forEachEvent` does.
+    public func forEachEvent(
+        of request: ChatRequest, receive: @escaping @Sendable (ServerSentEventParser.Event) throws -> Void
+    ) async throws {
+        var request = request
+        request.isStream = true
+        try await forEachEvent(of: "/v1/chat/completions", request, receive: receive)
+    }
 }

@@ -76,23 +76,49 @@ public final class OpenAIClient: Sendable {
     public func stream<Chunk: Decodable & Sendable>(
         _ path: String, _ body: some Encodable & Sendable, as type: Chunk.Type = Chunk.self
     ) -> AsyncThrowingStream<Chunk, any Error> {
-        let events = EventStream<Chunk> { [self] in
-            let bytes = try encode(body, path: path)
-            let exchange = try await exchange(
-                "POST", path, body: bytes, contentType: "application/json", accept: "text/event-stream")
-            try await checkStatus(exchange)
-            let contentType = exchange.head.headers.first(name: "content-type") ?? "nothing"
-            guard contentType.lowercased().hasPrefix("text/event-stream") else {
-                throw OpenAIError(
-                    .badResponse, url: exchange.url,
-                    message: "a stream of events was asked for, but the server sent \(contentType)")
-            }
-            return exchange
-        }
+        let events = EventStream<Chunk> { [self] in try await openStream(path, body) }
         return AsyncThrowingStream { try await events.next() }
     }
 
+    /// The events of a stream of server-sent events before its `[DONE]`, each handed to `receive` on the connection's
+    /// own thread as it arrives: the least work for each, for programs that read very many. `receive` must not block;
+    /// an error that it throws closes the connection and is thrown.
+    public func forEachEvent(
+        of path: String, _ body: some Encodable & Sendable,
+        receive: @escaping @Sendable (ServerSentEventParser.Event) throws -> Void
+    ) async throws {
+        let exchange = try await openStream(path, body)
+        let splitter = EventSplitter()
+        try await exchange.forEachPiece { buffer in
+            for event in try splitter.events(in: buffer, url: exchange.url) { try receive(event) }
+            return !splitter.isDone
+        }
+        guard splitter.isDone else { throw OpenAIError.incompleteStream(url: exchange.url) }
+        await exchange.finish()
+    }
+
+    /// `event` as a `Chunk`; an error that it reports, and what is no chunk, is thrown.
+    public func chunk<Chunk: Decodable>(
+        _ event: ServerSentEventParser.Event, of path: String, as type: Chunk.Type = Chunk.self
+    ) throws(OpenAIError) -> Chunk {
+        try ServerMessage.chunk(event, url: server.url(path))
+    }
+
     // MARK: - Parts
+
+    private func openStream(_ path: String, _ body: some Encodable) async throws -> HTTPExchange {
+        let bytes = try encode(body, path: path)
+        let exchange = try await exchange(
+            "POST", path, body: bytes, contentType: "application/json", accept: "text/event-stream")
+        try await checkStatus(exchange)
+        let contentType = exchange.head.headers.first(name: "content-type") ?? "nothing"
+        guard contentType.lowercased().hasPrefix("text/event-stream") else {
+            throw OpenAIError(
+                .badResponse, url: exchange.url,
+                message: "a stream of events was asked for, but the server sent \(contentType)")
+        }
+        return exchange
+    }
 
     private func exchange(
         _ method: String, _ path: String, body: [UInt8], contentType: String?, accept: String

@@ -27,6 +27,10 @@ public struct OpenAIError: Error, Hashable, Sendable, CustomStringConvertible {
         self.message = message
     }
 
+    static func incompleteStream(url: String) -> OpenAIError {
+        OpenAIError(.connectionLost, url: url, message: "the stream ended without [DONE]: it is incomplete")
+    }
+
     public var description: String {
         if case .status(let status) = kind { return "\(url) answered \(status): \(message)" }
         return "\(url): \(message)"

@@ -30,4 +30,15 @@ enum ServerMessage {
         let line = String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 ? " " : $0 }))
         return body.count > 300 ? line + "..." : line
     }
+
+    /// An event of a stream as a `Chunk`; an error that it reports, and what is no chunk, is thrown.
+    static func chunk<Chunk: Decodable>(
+        _ event: ServerSentEventParser.Event, url: String
+    ) throws(OpenAIError) -> Chunk {
+        let bytes = Array(event.data.utf8)
+        if event.name != "error", let chunk = try? JSONDecoder().decode(Chunk.self, from: Data(bytes)) { return chunk }
+        if let message = text(of: bytes) { throw OpenAIError(.server, url: url, message: message) }
+        throw OpenAIError(
+            .badResponse, url: url, message: "a chunk of the stream is not as expected: \(excerpt(bytes))")
+    }
 }
