@@ -31,6 +31,8 @@ public struct TransportOptions: Sendable {
     public var mailboxByteCountMax = 256 << 20
     /// How fast bulk is sent to each peer.
     public var bulkPacing = BulkPacing.automatic
+    /// Whether bulk transfers to each peer are compressed.
+    public var bulkCompression = BulkCompression.automatic
     /// Bulk that a peer may send, granted and not yet there.
     public var bulkGrantCountMax = 1024
     public var bulkGrantByteCountMax = 16 << 30

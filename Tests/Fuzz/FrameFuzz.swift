@@ -81,7 +81,7 @@ struct FrameFuzz: FuzzSubject {
             guard header.bulkUncompressedByteCount <= 1 << 20 else { return false }
             bulk =
                 isCompressed
-                ? try BulkCodec.decompress(received, byteCount: header.bulkUncompressedByteCount, pool: pool) : received
+                ? try BulkCodec.decompress(received, of: header, pool: pool) : received
         }
         let value = try Self.decode(type, control, header.stamp, bulk)
         // What was accepted is sent on the same for ever.

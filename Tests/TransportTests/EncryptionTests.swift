@@ -104,7 +104,8 @@ struct EncryptionTests {
     }
 
     @Test func aChangedByteEndsTheConnection() async throws {
-        let victim = try await TestProcess("victim", mode: .encrypted)
+        // The lane could be made again; this peer does not.
+        let victim = try await TestProcess("victim", mode: .encrypted) { $0.laneRemakeTimeout = .milliseconds(50) }
         let raw = try await RawPeer("raw", port: try victim.listen(), mode: .encrypted)
         let tls = try #require(raw.control.tls)
         // A good record before it, in the same bytes.

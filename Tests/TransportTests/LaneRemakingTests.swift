@@ -142,7 +142,7 @@ struct LaneRemakingTests {
             try await eventually("both know") { a.lostReasons.count == 1 && b.lostReasons.count == 1 }
             // Whoever gives it up first takes the other lanes along.
             let reasons = [a, b].map { $0.lostReasons[0] }
-            #expect(reasons.contains { $0.contains("\(lane) lane: it is not back") }, "\(reasons)")
+            #expect(reasons.contains { $0.contains("\(lane) lane") && $0.contains("not made again within") }, "\(reasons)")
             // It was tried more than once, each time with a higher number.
             let generations = proxy.generations(of: lane)
             #expect(generations.count > 2 && generations == generations.sorted())

@@ -42,6 +42,20 @@ import WireSamples
         }
     }
 
+    @Test func shufflingIsUndone() {
+        var random = RandomSource(seed: 8)
+        for count in [0, 1, 2, 3, 15, 16, 17, 1000, 4097, 65_536] {
+            let bytes = random.bytes(count...count)
+            var planes = [UInt8](repeating: 0, count: count)
+            var back = planes
+            bytes.withUnsafeBytes { bytes in planes.withUnsafeMutableBytes { BulkCodec.shuffle(bytes, into: $0) } }
+            planes.withUnsafeBytes { planes in back.withUnsafeMutableBytes { BulkCodec.unshuffle(planes, into: $0) } }
+            let even = stride(from: 0, to: count, by: 2).map { bytes[$0] }
+            let odd = stride(from: 1, to: count, by: 2).map { bytes[$0] }
+            #expect(planes == even + odd && back == bytes)
+        }
+    }
+
     @Test func whatDoesNotShrinkIsLeftAlone() {
         var random = RandomSource(seed: 6)
         for count in [0, 1, 2, 5, 13, 100, 5000] {

@@ -76,7 +76,7 @@ import WireSamples
         arguments: [
             (4, [0], .unsupportedVersion), (4, [2], .unsupportedVersion), (4, [255], .unsupportedVersion),
             (5, [0], .malformedHeader), (5, [99], .malformedHeader), (5, [255], .malformedHeader),
-            (6, [4, 0], .malformedHeader), (6, [0, 0x80], .malformedHeader),
+            (6, [8, 0], .malformedHeader), (6, [0, 0x80], .malformedHeader), (6, [6, 0], .malformedHeader),
             (8, [0, 0], .malformedHeader),
             (10, [1, 0], .malformedHeader), (10, [0, 1], .malformedHeader),
             (12, [1, 0, 0x40, 0], .tooLarge), (12, [255, 255, 255, 255], .tooLarge),

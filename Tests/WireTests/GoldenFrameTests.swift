@@ -27,8 +27,7 @@ import Wire
             let sent = try bulk
             var received: BufferSlice?
             if header.flags.contains(.bulkIsCompressed) {
-                received = try BulkCodec.decompress(
-                    slice(sent), byteCount: header.bulkUncompressedByteCount, pool: BufferPool())
+                received = try BulkCodec.decompress(slice(sent), of: header, pool: BufferPool())
             } else if !sent.isEmpty {
                 received = try slice(sent)
             }
@@ -96,6 +95,13 @@ import Wire
         let header = try piece.header
         #expect(header.kind == .piece && header.call == 5 && header.actor == 64 && header.flags == .checksummed)
         #expect(try piece.bulk == Array(0..<16))
+        let shuffled = try Self.load("piece-shuffled")
+        #expect(try shuffled.header.flags == [.checksummed, .bulkIsCompressed, .bulkIsShuffled])
+        let bulk = try BulkCodec.decompress(slice(shuffled.bulk), of: shuffled.header, pool: BufferPool())
+        let expected = (0..<300).flatMap { index in
+            withUnsafeBytes(of: (Float16(1) + Float16(index) / 1024).bitPattern.littleEndian) { Array($0) }
+        }
+        #expect(bulk.withUnsafeBytes { Array($0) } == expected + [7])
         #expect(try Self.load("landed").header.kind == .landed)
         let revoke = try Self.load("revoke")
         #expect(try revoke.header.kind == .revoke && revoke.header.call == 5)

@@ -5,6 +5,7 @@
 #include "sl_digest.h"
 #include "sl_lz4.h"
 #include "sl_numa.h"
+#include "sl_planes.h"
 #include "sl_poll.h"
 #include "sl_socket.h"
 #include "sl_thread.h"

@@ -13,6 +13,7 @@ final class BulkExchange: BulkSource, Sendable {
     struct Limits: Sendable {
         var grantCountMax: Int
         var grantByteCountMax: Int
+        var compression = BulkCompression.automatic
     }
 
     /// Of one frame: what is computed and written of it at once stays in the processor's cache.
@@ -21,7 +22,7 @@ final class BulkExchange: BulkSource, Sendable {
     static let creditCountMax = 4096
     private static let partCountMax = 64
 
-    fileprivate struct State {
+    struct State {
         weak var peer: Peer?
         var closed: BulkFailure?
         // What we receive.
@@ -38,15 +39,18 @@ final class BulkExchange: BulkSource, Sendable {
         /// Over, but the lane's queue still reads from their buffers.
         var draining: [OutboundTransfer] = []
         var writtenUpTo: UInt64 = 0
+        var compressing = Compressing()
     }
-    private let state = Mutex(State())
+    let state = Mutex(State())
     /// Held while a grant gets its number and is queued: they go out in order.
     private let granting = Mutex(())
     private let node: NodeID
     private let loop: EventLoop
-    private let limits: Limits
+    let limits: Limits
+    let encoder: PieceEncoder
 
-    init(node: NodeID, loop: EventLoop, limits: Limits) {
+    init(node: NodeID, loop: EventLoop, limits: Limits, pool: BufferPool) {
+        encoder = PieceEncoder(pool: pool)
         self.node = node
         self.loop = loop
         self.limits = limits
@@ -114,7 +118,7 @@ final class BulkExchange: BulkSource, Sendable {
         }
     }
 
-    private func onLoop(_ body: @escaping @Sendable () -> Void) {
+    func onLoop(_ body: @escaping @Sendable () -> Void) {
         if loop.isInLoop { body() } else { loop.execute(body) }
     }
 
@@ -141,7 +145,10 @@ final class BulkExchange: BulkSource, Sendable {
     }
 
     /// A piece is complete and checked. On the loop.
-    func landed(piece header: FrameHeader) {
+    ///
+    /// - Parameter bulk: its bytes, if they do not lie in their place yet.
+    func landed(piece header: FrameHeader, _ bulk: BufferSlice?) {
+        if let bulk, let transfer = state.withLock({ $0.inbound[header.call] }) { transfer.fill(from: bulk) }
         let (transfer, peer) = state.withLock { state -> (InboundTransfer?, Peer?) in
             guard let transfer = state.inbound[header.call], transfer.position == transfer.byteCount else {
                 return (nil, nil)
@@ -285,11 +292,13 @@ final class BulkExchange: BulkSource, Sendable {
 
     func fill(_ bytes: inout OutboundBytes) -> Bool {
         state.withLock { state in
+            if compresses(&state) { return fillEncoded(&bytes, &state) }
             guard let transfer = state.ready.first, let peer = state.peer else { return false }
             withUnsafeTemporaryAllocation(of: iovec.self, capacity: Self.partCountMax) { parts in
                 let piece = transfer.cursor.gather(into: parts, byteCountMax: Self.pieceByteCountMax)
                 bytes.append(
                     peer.piece(of: transfer.number, at: transfer.cursor.position, parts[..<piece.partCount]))
+                sample(transfer, piece.byteCount, &state)
                 transfer.cursor.take(piece.byteCount) { bytes.append($0) }
             }
             transfer.queuedUpTo = bytes.appendedByteCount
@@ -309,11 +318,11 @@ final class BulkExchange: BulkSource, Sendable {
     }
 
     /// Tells the ends of transfers whose buffers nobody reads any more.
-    private func tellDrained() {
+    func tellDrained() {
         let drained = state.withLock { state -> [OutboundTransfer] in
             guard !state.draining.isEmpty else { return [] }
-            let drained = state.draining.filter { $0.queuedUpTo <= state.writtenUpTo }
-            state.draining.removeAll { $0.queuedUpTo <= state.writtenUpTo }
+            let drained = state.draining.filter { $0.isDrained(writtenUpTo: state.writtenUpTo) }
+            state.draining.removeAll { $0.isDrained(writtenUpTo: state.writtenUpTo) }
             return drained
         }
         for transfer in drained { transfer.finish() }
@@ -348,6 +357,7 @@ final class BulkExchange: BulkSource, Sendable {
             state.ready = []
             state.draining = []
             state.writtenUpTo = 0
+            state.compressing.prepared = []
             return ends
         }
         for transfer in inbound.sorted(by: { $0.number < $1.number }) { transfer.end(.failure(failure)) }
@@ -379,6 +389,7 @@ extension BulkExchange.State {
         guard let transfer = outbound.removeValue(forKey: number) else { return false }
         credits[number] = nil
         ready.removeAll { $0 === transfer }
+        compressing.prepared.removeAll { $0.transfer === transfer }
         transfer.outcome = outcome
         draining.append(transfer)
         return true

@@ -33,6 +33,15 @@ final class InboundTransfer: @unchecked Sendable {
 
     func advance(_ count: Int) { cursor.take(count) }
 
+    /// Takes bytes that were received elsewhere.
+    func fill(from bulk: BufferSlice) {
+        var filled = 0
+        cursor.take(bulk.byteCount) { part in
+            part.base.copyMemory(from: bulk.base + filled, byteCount: part.byteCount)
+            filled += part.byteCount
+        }
+    }
+
     func end(_ outcome: BulkCompletion.Outcome) {
         isOver = true
         timer?.cancel()

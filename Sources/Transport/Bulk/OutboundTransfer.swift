@@ -11,6 +11,8 @@ final class OutboundTransfer: @unchecked Sendable {
     var timer: LoopTimer?
     /// Of all bytes that were queued on the bulk lane, up to the end of this transfer's last piece.
     var queuedUpTo: UInt64 = 0
+    /// Pieces of it that are being compressed.
+    var encodingCount = 0
     /// Its end, which is told once the queue no longer reads from its buffers.
     var outcome: BulkCompletion.Outcome?
 
@@ -22,4 +24,7 @@ final class OutboundTransfer: @unchecked Sendable {
 
     var byteCount: Int { cursor.byteCount }
     var isQueued: Bool { cursor.rest == 0 }
+
+    /// Nobody reads from its buffers any more.
+    func isDrained(writtenUpTo count: UInt64) -> Bool { encodingCount == 0 && queuedUpTo <= count }
 }

@@ -12,7 +12,7 @@ final class FrameReader {
         let header: FrameHeader
         /// Valid until the next frame is asked for.
         let control: UnsafeRawBufferPointer
-        /// Decompressed; nil when there is none.
+        /// As it came; nil when there is none, and for pieces that lie in their place already.
         let bulk: BufferSlice?
     }
 
@@ -299,7 +299,11 @@ final class FrameReader {
         // And for the header behind the body, which is read along with it.
         makeRoom(2 * FrameHeader.byteCount + header.controlByteCount)
         guard header.kind == .piece else { return Body(header: header, bulk: try land(header)) }
-        return Body(header: header, bulk: nil, place: try place(header))
+        let target = try place(header)
+        // Compressed bytes cannot lie where the others will.
+        let isInPlace = target == nil || !header.flags.contains(.bulkIsCompressed)
+        return isInPlace
+            ? Body(header: header, bulk: nil, place: target) : Body(header: header, bulk: try land(header))
     }
 
     /// Where the bulk part goes.
@@ -328,12 +332,7 @@ final class FrameReader {
                 "the body of a \(body.header.kind) frame (method \(body.header.method), "
                     + "\(body.header.controlByteCount) + \(body.header.bulkByteCount) bytes) does not fit its checksum")
         }
-        var bulk = body.bulk
-        if let compressed = bulk, body.header.flags.contains(.bulkIsCompressed) {
-            bulk = try BulkCodec.decompress(
-                compressed, byteCount: body.header.bulkUncompressedByteCount, pool: pool)
-        }
-        return Frame(header: body.header, control: control(of: body), bulk: bulk)
+        return Frame(header: body.header, control: control(of: body), bulk: body.bulk)
     }
 
     // MARK: Staging

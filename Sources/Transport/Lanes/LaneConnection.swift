@@ -15,6 +15,10 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
     private let loop: EventLoop
     private let reader: FrameReader
     private let queuedByteCountMax: Int
+    private let pool: BufferPool
+    /// A frame is being decompressed: nothing behind it is looked at.
+    private var isDecoding = false
+    private static let codec = CodecThread()
     private var watch: Watch?
     /// Holds on to its owner until the lane is closed.
     var delegate: (any LaneDelegate)?
@@ -47,6 +51,7 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
         self.stream = stream
         reader = FrameReader(pool: pool)
         queuedByteCountMax = options.queuedByteCountMax
+        self.pool = pool
         outbound = OutboundQueue(stream: stream, byteCountMax: options.queuedByteCountMax)
     }
 
@@ -143,7 +148,7 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
         deliver()
         defer { awaitMore() }
         var budget = Self.readByteCountMax
-        while budget > 0, isReading, !isClosed, !isLingering {
+        while budget > 0, isReading, !isDecoding, !isClosed, !isLingering {
             let (progress, isDrained) = reader.read(from: stream)
             switch progress {
             case .bytes(let count):
@@ -174,19 +179,59 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
     /// Hands on the frames that are complete.
     private func deliver() {
         do {
-            while isReading, !isClosed, !isLingering, let delegate {
+            while isReading, !isDecoding, !isClosed, !isLingering, let delegate {
                 guard let frame = try reader.next(
                     admit: { try delegate.lane(self, admit: $0) }, place: { try delegate.lane(self, placeFor: $0) })
                 else { return }
+                if let bulk = frame.bulk, frame.header.flags.contains(.bulkIsCompressed) {
+                    return decompress(frame, bulk)
+                }
                 try delegate.lane(self, received: frame)
             }
-        } catch let error as LaneEnd {
-            end(error)
-        } catch let error as WireError {
-            end(LaneEnd(kind: error.kind == .unsupportedVersion ? .version : .violation, reason: error.message))
         } catch {
-            end(LaneEnd(kind: .violation, reason: String(describing: error)))
+            fault(error)
         }
+    }
+
+    private func fault(_ error: any Error) {
+        switch error {
+        case let error as LaneEnd: end(error)
+        case let error as WireError:
+            end(LaneEnd(kind: error.kind == .unsupportedVersion ? .version : .violation, reason: error.message))
+        default: end(LaneEnd(kind: .violation, reason: String(describing: error)))
+        }
+    }
+
+    /// Off the loop, which others wait for; this lane waits.
+    private func decompress(_ frame: FrameReader.Frame, _ bulk: BufferSlice) {
+        isDecoding = true
+        watch?.change(removing: .readable)
+        let (header, pool, loop) = (frame.header, pool, loop)
+        // The control part stays where it is as long as no further frame is asked for.
+        let control = ControlPart(bytes: frame.control)
+        Self.codec.run {
+            let result = Result { () throws(WireError) in try BulkCodec.decompress(bulk, of: header, pool: pool) }
+            loop.execute { [weak self] in self?.decompressed(header, control, result) }
+        }
+    }
+
+    /// `@unchecked Sendable`: it only passes through the other thread.
+    private struct ControlPart: @unchecked Sendable {
+        let bytes: UnsafeRawBufferPointer
+    }
+
+    private func decompressed(_ header: FrameHeader, _ control: ControlPart, _ result: Result<BufferSlice, WireError>) {
+        isDecoding = false
+        guard !isClosed, !isLingering, let delegate else { return }
+        do {
+            try delegate.lane(
+                self, received: FrameReader.Frame(header: header, control: control.bytes, bulk: try result.get()))
+        } catch {
+            return fault(error)
+        }
+        guard isReading, !isClosed, !isLingering else { return }
+        watch?.change(adding: .readable)
+        read()
     }
 
     /// Leaves what comes in the socket, which makes the other end wait. Its end is still noticed.

@@ -50,7 +50,9 @@ final class BulkPacer: @unchecked Sendable {
         }
         switch pacing {
         case .unlimited: break
-        case .bytesPerSecond(let rate): peer[.bulk].limitRate(UInt64(max(1, rate)))
+        case .bytesPerSecond(let rate):
+            peer[.bulk].limitRate(UInt64(max(1, rate)))
+            peer.bulk.setLinkRate(Double(rate))
         case .automatic:
             guard !peer[.bulk].isWithinHost else { return }
             // The rate is found here. BBR would look for it as well, and stand nearly still every ten seconds for that.
@@ -115,5 +117,6 @@ final class BulkPacer: @unchecked Sendable {
             delay: delay, elapsed: elapsed,
             deliveredRate: Double(acknowledged - delivered.byteCount) / elapsed)
         peer[.bulk].limitRate(UInt64(controller.rate))
+        if !controller.isStarting { peer.bulk.setLinkRate(controller.rate) }
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Memory
 import Synchronization
 import Vocabulary
 import Wire
@@ -37,7 +38,8 @@ final class Peer: LaneDelegate, @unchecked Sendable {
 
     init(
         identity: PeerIdentity, host: String, listenPort: Int, version: UInt8, lanes: [LaneConnection],
-        origin: LinkOrigin, own: PeerIdentity, loop: EventLoop, options: TransportOptions, handler: any PeerHandler
+        origin: LinkOrigin, own: PeerIdentity, loop: EventLoop, pool: BufferPool, options: TransportOptions,
+        handler: any PeerHandler
     ) {
         self.identity = identity
         self.host = host
@@ -54,7 +56,8 @@ final class Peer: LaneDelegate, @unchecked Sendable {
         bulk = BulkExchange(
             node: identity.node, loop: loop,
             limits: BulkExchange.Limits(
-                grantCountMax: options.bulkGrantCountMax, grantByteCountMax: options.bulkGrantByteCountMax))
+                grantCountMax: options.bulkGrantCountMax, grantByteCountMax: options.bulkGrantByteCountMax,
+                compression: options.bulkCompression), pool: pool)
         pacer = BulkPacer(pacing: options.bulkPacing, loop: loop)
         bulk.attach(self)
         pacer.attach(self)
@@ -93,6 +96,18 @@ final class Peer: LaneDelegate, @unchecked Sendable {
             header.bodyChecksum = CRC32C.extend(
                 header.bodyChecksum, with: UnsafeRawBufferPointer(start: part.iov_base, count: part.iov_len))
         }
+        return header
+    }
+
+    /// The header of a piece that was made ready before.
+    func piece(of transfer: UInt64, at position: Int, _ encoded: PieceEncoder.Encoded) -> FrameHeader {
+        var header = FrameHeader(
+            kind: .piece, flags: encoded.isCompressed ? [.bulkIsCompressed, .bulkIsShuffled] : [],
+            bulkByteCount: encoded.bulk.byteCount, bulkUncompressedByteCount: encoded.uncompressedByteCount,
+            call: transfer, actor: UInt64(position), stamp: FrameStamp(incarnation: own.incarnation), version: version)
+        guard self[.bulk].needsChecksums else { return header }
+        header.flags.insert(.checksummed)
+        header.bodyChecksum = encoded.bulk.withUnsafeBytes { CRC32C.checksum($0) }
         return header
     }
 
@@ -273,7 +288,7 @@ final class Peer: LaneDelegate, @unchecked Sendable {
         case .goodbye:
             handler.peer(self, says: try failure(frame))
         case .grant: try bulk.granted(header.call, byteCount: header.actor)
-        case .piece: bulk.landed(piece: header)
+        case .piece: bulk.landed(piece: header, frame.bulk)
         case .landed: try bulk.landed(header.call)
         case .revoke: try bulk.revoked(header.call, try failure(frame))
         case .abandon: try bulk.abandoned(header.call, try failure(frame))

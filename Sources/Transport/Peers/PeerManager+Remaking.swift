@@ -19,7 +19,7 @@ extension PeerManager {
         peer.inbox?.cancelCalls(on: lane)
         loop.schedule(after: timeout) { [weak self, weak peer, lossCount = peer.lossCount(of: lane)] in
             guard let self, let peer, peer.isAway(lane), peer.lossCount(of: lane) == lossCount else { return }
-            giveUp(lane, of: peer, "it is not back within \(timeout.seconds) s (it was lost: \(reason))")
+            giveUp(lane, of: peer, "\(reason); it was not made again within \(timeout.seconds) s")
         }
         guard let address = peer.origin.address else { return }
         Task(executorPreference: loop) { await self.reopen(lane, of: peer, at: address) }

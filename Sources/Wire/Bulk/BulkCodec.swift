@@ -75,6 +75,37 @@ public enum BulkCodec {
         return result
     }
 
+    // MARK: Shuffled
+
+    /// The bytes at even places, then those at odd ones: of f16 numbers the halves with the exponents lie together,
+    /// which compress; the others hardly do. `planes` has as many bytes as `source`; the two must not overlap.
+    public static func shuffle(_ source: UnsafeRawBufferPointer, into planes: UnsafeMutableRawBufferPointer) {
+        precondition(source.count == planes.count, "\(source.count) bytes for \(planes.count)")
+        guard let from = source.baseAddress, let to = planes.baseAddress else { return }
+        sl_planes_split(
+            from.assumingMemoryBound(to: UInt8.self), to.assumingMemoryBound(to: UInt8.self), source.count)
+    }
+
+    /// The reverse of `shuffle`.
+    public static func unshuffle(_ planes: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer) {
+        precondition(planes.count == destination.count, "\(planes.count) bytes for \(destination.count)")
+        guard let from = planes.baseAddress, let to = destination.baseAddress else { return }
+        sl_planes_join(
+            from.assumingMemoryBound(to: UInt8.self), to.assumingMemoryBound(to: UInt8.self), planes.count)
+    }
+
+    /// A received bulk part as it was before it was compressed, and shuffled if `header` says so.
+    public static func decompress(
+        _ slice: BufferSlice, of header: FrameHeader, pool: BufferPool
+    ) throws(WireError) -> BufferSlice {
+        let planes = try decompress(slice, byteCount: header.bulkUncompressedByteCount, pool: pool)
+        guard header.flags.contains(.bulkIsShuffled) else { return planes }
+        let result = BufferSlice(
+            buffer: try take(planes.byteCount, from: pool), offset: 0, byteCount: planes.byteCount)
+        planes.withUnsafeBytes { planes in result.withUnsafeMutableBytes { unshuffle(planes, into: $0) } }
+        return result
+    }
+
     private static func take(_ byteCount: Int, from pool: BufferPool) throws(WireError) -> AlignedBuffer {
         do {
             return try pool.take(byteCount: byteCount)

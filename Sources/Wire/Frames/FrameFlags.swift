@@ -8,5 +8,8 @@ public struct FrameFlags: OptionSet, Sendable, Hashable {
     /// `bodyChecksum` holds the CRC-32C of the body. Left out where the transport protects the bytes (TLS).
     public static let checksummed = FrameFlags(rawValue: 1 << 1)
 
-    static let known: FrameFlags = [.bulkIsCompressed, .checksummed]
+    /// Before it was compressed, the bulk part's bytes at even places were put before those at odd ones.
+    public static let bulkIsShuffled = FrameFlags(rawValue: 1 << 2)
+
+    static let known: FrameFlags = [.bulkIsCompressed, .checksummed, .bulkIsShuffled]
 }

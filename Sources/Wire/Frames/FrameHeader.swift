@@ -111,6 +111,9 @@ extension FrameHeader {
             let bits = String(flags.rawValue, radix: 16)
             throw WireError(.malformedHeader, "a \(kind) frame has unknown flags 0x\(bits)")
         }
+        guard !flags.contains(.bulkIsShuffled) || flags.contains(.bulkIsCompressed) else {
+            throw WireError(.malformedHeader, "a \(kind) frame with shuffled bulk that is not compressed")
+        }
         try validateLengths()
         if kind.namesMethod, method == 0 {
             throw WireError(.malformedHeader, "a \(kind) frame names method 0")
