@@ -97,6 +97,7 @@ struct LaneRemakingTests {
         try await Self.withCuttablePair { a, b, proxy in
             let source = try BufferSlice.pattern(64 << 20)
             let place = BufferSlice(buffer: try AlignedBuffer(byteCount: source.byteCount))
+            proxy.hold(.bulk, afterByteCount: 16 << 20)
             let waiting = Task { try await a.echo(of: b.node).wait(TestValue(500)).number }
             let grant = try b.system.grantBulk(from: a.node, into: [place])
             let sending = try a.system.startSendingBulk([source], transfer: grant.transfer, to: b.node)

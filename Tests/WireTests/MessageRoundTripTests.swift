@@ -70,7 +70,7 @@ import WireSamples
             message.stamp
                 == FrameStamp(
                     term: Term(7), incarnation: Incarnation(8), epoch: Epoch(2), step: StepNumber(3)))
-        #expect(try message.encodeControl().count < 20)
+        #expect(try message.encodeControl().count < 40)
     }
 
     @Test func reasonsAreCutAtACharacter() throws {

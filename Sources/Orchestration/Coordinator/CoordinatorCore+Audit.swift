@@ -36,8 +36,9 @@ extension CoordinatorCore {
                 sealedBlockCounts: pipeline.running.map { pipeline.sequences[$0]?.sealedBlockCount ?? 0 },
                 oldestStepInFlight: pipeline.inFlight.first?.number,
                 stepsInFlight: pipeline.inFlight.count, stepsInFlightMax: pipeline.stepsInFlightMax,
-                begun: pipeline.running + pipeline.preempted, requestCount: pipeline.sequences.count, runningCount: pipeline.running.count,
-                waitingCount: pipeline.waitingCount, endedToTellCount: pipeline.endedToTell.count,
+                begun: pipeline.running + pipeline.preempted, requestCount: pipeline.sequences.count,
+                runningCount: pipeline.running.count, waitingCount: pipeline.waitingCount,
+                endedToTellCount: pipeline.endedToTell.count,
                 pendingRowCount: pipeline.promptRowsPending + pipeline.promptRowsInFlight
                     + pipeline.promptSequenceCount + pipeline.decodeStepsInFlight)
         }

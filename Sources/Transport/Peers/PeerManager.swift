@@ -130,8 +130,8 @@ final class PeerManager: @unchecked Sendable {
         finishLeaving(node)
         if let old = peer(node) { lose(old, reason: "it has connected anew") }
         let peer = Peer(
-            identity: peerIdentity, host: host, listenPort: listenPort, version: version, lanes: lanes, origin: origin, own: identity,
-            loop: loop, pool: pool, options: options, handler: self)
+            identity: peerIdentity, host: host, listenPort: listenPort, version: version, lanes: lanes, origin: origin,
+            own: identity, loop: loop, pool: pool, options: options, handler: self)
         peer.inbox = Inbox(peer: peer, dispatcher: dispatcher, loop: loop, options: options)
         for lane in lanes { lane.delegate = peer }
         established.withLock { $0[node] = peer }

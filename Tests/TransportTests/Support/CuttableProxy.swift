@@ -15,6 +15,8 @@ final class CuttableProxy: Sendable {
         var pairs: [Lane: [Int32]] = [:]
         var refuses = false
         var generations: [Lane: [UInt32]] = [:]
+        /// Bytes of a lane's connection and direction after which no more are passed on.
+        var limits: [Lane: Int] = [:]
     }
     private let state = Mutex(State())
 
@@ -48,9 +50,15 @@ final class CuttableProxy: Sendable {
         return address
     }
 
+    /// Passes on about so many bytes of the lane each way, and then no more until it is cut.
+    func hold(_ lane: Lane, afterByteCount count: Int) { state.withLock { $0.limits[lane] = count } }
+
     /// Ends the lane's connection at both its ends.
     func cut(_ lane: Lane) {
-        let pair = state.withLock { $0.pairs.removeValue(forKey: lane) } ?? []
+        let pair = state.withLock { state in
+            state.limits[lane] = nil
+            return state.pairs.removeValue(forKey: lane) ?? []
+        }
         for descriptor in pair { shutdown(descriptor, Int32(SHUT_RDWR)) }
     }
 
@@ -86,8 +94,8 @@ final class CuttableProxy: Sendable {
             return true
         }
         guard isWelcome, Self.write(far, bytes) else { return Self.close(near, far) }
-        Thread.detachNewThread { Self.pump(far, near) }
-        Self.pump(near, far)
+        Thread.detachNewThread { self.pump(far, near, hello.lane) }
+        pump(near, far, hello.lane)
     }
 
     private static func close(_ descriptors: Int32...) {
@@ -95,11 +103,14 @@ final class CuttableProxy: Sendable {
     }
 
     /// Descriptors stay open until the process ends: their numbers must not become others'.
-    private static func pump(_ from: Int32, _ to: Int32) {
+    private func pump(_ from: Int32, _ to: Int32, _ lane: Lane) {
         var bytes = [UInt8](repeating: 0, count: 64 << 10)
+        var passedCount = 0
         while true {
             let count = recv(from, &bytes, bytes.count, 0)
-            guard count > 0, write(to, Array(bytes[..<count])) else { break }
+            guard count > 0, Self.write(to, Array(bytes[..<count])) else { break }
+            passedCount += count
+            while state.withLock({ $0.limits[lane].map { passedCount > $0 } ?? false }) { usleep(1000) }
         }
         shutdown(from, Int32(SHUT_RDWR))
         shutdown(to, Int32(SHUT_RDWR))
