@@ -12,6 +12,7 @@ from .machine import descriptor_count, resident_bytes
 from .verdict import Verdicts, median, progress
 
 MIB = 1 << 20
+PROMPT_TOKENS = 32
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -58,23 +59,29 @@ class _Watch:
 def run(options: argparse.Namespace, verdicts: Verdicts) -> None:
     programs = Programs()
     cpus = options.cpus
-    tokens = options.connections * (32 + options.output_tokens + 64)
+    # Blocks for all of them at once and a few more, so that the pool is touched as a whole while warming up.
+    blocks = options.connections * ((PROMPT_TOKENS + options.output_tokens + 31) // 32) + 64
     with Cluster(
         programs, [[cpu] for cpu in cpus], cpus, "--max-num-seqs", str(options.connections), "--step-rows",
-        str(max(64, options.connections)), "--kv-cache-tokens", str(tokens), open_files=1024
+        str(max(64, options.connections)), "--kv-cache-tokens", str(32 * blocks), open_files=1024
     ) as cluster:
         pids = {"coordinator": cluster.process.pid}
         for index, pid in enumerate(cluster.nodes):
             pids[f"node {index + 1}"] = pid
-        # Connections that stay (lanes, the first clients') are there before the count.
-        run_load(programs, cluster.url, cpus, *streams(8, 16, 1))
+        # What stays is there before the count: connections between nodes, and the pages of the KV pool, which a node
+        # gets when it first writes them.
+        progress("warming up")
+        for index in range(2):
+            run_load(
+                programs, cluster.url, cpus, *streams(options.connections, options.output_tokens, 1 + index,
+                                                      PROMPT_TOKENS))
         time.sleep(3)
         base = {name: descriptor_count(pid) for name, pid in pids.items()}
         progress(f"{options.connections} connections for {options.minutes:g} minutes")
         with _Watch(pids) as watch:
             load = run_load(
                 programs, cluster.url, cpus, "--max-concurrency", options.connections, "--duration",
-                f"{options.minutes * 60:.0f}s", "--disconnect", options.disconnect, "--random-input-len", 32,
+                f"{options.minutes * 60:.0f}s", "--disconnect", options.disconnect, "--random-input-len", PROMPT_TOKENS,
                 "--random-output-len", options.output_tokens, "--ignore-eos", allows_failures=True,
                 seconds_max=options.minutes * 60 + 900)
         metrics = _settled(cluster)
