@@ -49,7 +49,9 @@ class KernelShareTests(unittest.TestCase):
     def test_c_functions_of_the_compute_thread_count(self) -> None:
         folder = "(/b/shardline-node)"
         lines = (
-            [f"compute 55 sl_multiply_q4_1 {folder}"] * 60 + [f"compute 55 $s9Inference5StageV3runyyF {folder}"] * 20
+            [f"compute 55 sl_multiply_q4_1 {folder}"] * 50
+            + [f"compute 55 $s9Inference9LogitScanO9areFinite {folder}"] * 10
+            + [f"compute 55 $s9Inference5StageV3runyyF {folder}"] * 20
             + ["compute 55 memcpy (/lib/libc.so.6)"] * 20 + [f"shardline-loop 55 sl_crc32c {folder}"] * 500)
         self.assertEqual(kernel_share("\n".join(lines)), 0.6)
 
