@@ -122,8 +122,9 @@ let package = Package(
             path: "Tests/Support/ClusterSimulation", swiftSettings: strict),
         .executableTarget(name: "shardline-simulate", dependencies: ["ClusterSimulation"],
             path: "Tests/Simulate", swiftSettings: strict),
-        // What the coordinator's decisions cost; built and run by tools/bench-core.
-        .executableTarget(name: "shardline-bench-core", dependencies: ["Orchestration", "Vocabulary"],
+        // What the coordinator costs, its decisions alone and over real lanes; built and run by tools/bench-core.
+        .executableTarget(name: "shardline-bench-core", dependencies: ["Cluster", "Orchestration", "Transport", "Wire",
+            "Identity", "Memory", "Vocabulary", argumentParser, logging],
             path: "Tests/CoreBenchmark", swiftSettings: strict),
         .target(name: "CAllocationCount", path: "Tests/Support/CAllocationCount"),
         .target(name: "WireSamples", dependencies: ["Wire", "Vocabulary"], path: "Tests/Support/WireSamples",

@@ -49,6 +49,7 @@ public struct Gateway: Service {
     ///
     /// - Throws: `GatewayError` when the address cannot be listened on.
     public func run() async throws {
+        OpenFileLimit.raise()
         let catalog = ModelCatalog(service: service, codecs: codecs)
         let endpoint = GenerationEndpoint(service: service, catalog: catalog, settings: settings, logger: logger)
         let routes = GatewayRoutes(

@@ -7,10 +7,13 @@ public struct ModelProfile: Hashable, Sendable {
     public var hiddenSize: Int
     public var vocabularySize: Int
     public var contextLength: Int
-    /// Packed weight bytes of each unit. Their ratio is also the ratio of the units' time in decode.
+    /// Packed weight bytes of each unit. Their ratio is also the ratio of the units' time for a single row.
     public var embeddingBytes: UInt64
     public var layerBytes: [UInt64]
     public var headBytes: UInt64
+    /// Multiply-adds of one row in the matrices of each unit; empty and 0 where nobody told.
+    public var layerMultiplyAdds: [UInt64] = []
+    public var headMultiplyAdds: UInt64 = 0
     /// KV bytes of one position in one layer.
     public var kvBytesPerPositionPerLayer: Int
     /// Generation stops at these.

@@ -53,6 +53,20 @@ import Vocabulary
         if count == 3 { #expect(plan.stages.map(\.units.layers.count) == [15, 14, 1]) }
     }
 
+    @Test func aFullStepIsMultipliedLongerThanItsWeightsAreRead() throws {
+        var model = Self.model()
+        model.layerMultiplyAdds = Array(repeating: 3_538_944, count: 30)
+        model.headMultiplyAdds = 576 * 49_152
+        let nodes = (0..<2).map {
+            PipelinePlanner.Node(
+                id: Self.node($0), memoryBytes: 4_000_000_000, readBytesPerSecond: 20e9, multiplyAddsPerSecond: 150e9)
+        }
+        let plan = try PipelinePlanner.plan(model, on: nodes, blocks: Self.demand)
+        checkCovers(plan, model)
+        // The head has the bytes of 14 layers, but the multiply-adds of 8.
+        #expect(plan.stages.map(\.units.layers.count) == [19, 11])
+    }
+
     @Test func moreNodesThanLayersLeavesSomeUnused() throws {
         let model = Self.model(layerCount: 4)
         let plan = try PipelinePlanner.plan(model, on: Self.nodes([1e9, 9e9, 9e9, 9e9, 9e9, 1e9]), blocks: Self.demand)

@@ -20,6 +20,7 @@ actor CoordinatorShell {
     private var timer: LoopTimer?
     /// Nil in a cluster without certificates.
     private var revokedSerials: [String]?
+    private var meters = StepMeters()
     private let promptTokens = Telemetry.metrics.counter(
         "prompt_tokens_total", help: "Prompt tokens of requests that have begun to answer.")
     private let generationTokens = Telemetry.metrics.counter("generation_tokens_total", help: "Tokens generated.")
@@ -51,9 +52,11 @@ actor CoordinatorShell {
     // MARK: Events
 
     func handle(_ event: CoordinatorEvent) {
-        let commands = core.handle(event, at: EventLoop.now)
+        let start = EventLoop.now
+        let commands = core.handle(event, at: start)
         for command in commands { execute(command) }
         armTimer()
+        meters.handled(event, since: start)
     }
 
     func register(_ description: NodeDescription) -> RegisterReply {
@@ -148,6 +151,7 @@ actor CoordinatorShell {
     }
 
     private func prepare(_ node: NodeID, _ assignment: StageAssignment) {
+        meters.willPrepare(assignment, on: node)
         let message = PrepareStage(assignment: assignment, term: term)
         let system = system
         Task {

@@ -29,6 +29,8 @@ final class ComputeThread: Sendable {
         let jobs = JobQueue()
         self.jobs = jobs
         let thread = Thread {
+            // Foundation's name does not reach the system, where people look who want to know what a core does.
+            sl_thread_set_name(name)
             let stages = makeStages()
             while true {
                 switch jobs.next() {
@@ -43,7 +45,6 @@ final class ComputeThread: Sendable {
                 }
             }
         }
-        thread.name = name
         thread.stackSize = 8 << 20
         thread.start()
     }

@@ -1,5 +1,5 @@
 public import Transport
-import Vocabulary
+package import Vocabulary
 import Wire
 
 /// The stable numbers of all distributed methods, as `Protocols/methods.txt` lists them.
@@ -67,9 +67,9 @@ public enum ClusterMethods {
 }
 
 /// Object numbers that every process knows without asking (`Protocols/wire.md`).
-enum WellKnownObject {
-    static let coordinator: UInt64 = 1
+package enum WellKnownObject {
+    package static let coordinator: UInt64 = 1
     static let admin: UInt64 = 2
-    static let node: UInt64 = 3
-    static func stage(_ pipeline: PipelineID) -> UInt64 { 4096 + UInt64(pipeline.rawValue) }
+    package static let node: UInt64 = 3
+    package static func stage(_ pipeline: PipelineID) -> UInt64 { 4096 + UInt64(pipeline.rawValue) }
 }

@@ -90,11 +90,16 @@ public struct ModelDescription: Sendable, Hashable {
     /// What planning must know. Weight bytes are those of the file's tensors; a tied embedding counts as embedding
     /// and as head, for both units read it and may lie on different nodes.
     public func profile(servedName: String) -> ModelProfile {
-        ModelProfile(
+        var profile = ModelProfile(
             name: servedName, fingerprint: fingerprint, layerCount: layerCount, hiddenSize: hiddenSize,
             vocabularySize: vocabularySize, contextLength: contextLength, embeddingBytes: unitBytes.embedding,
             layerBytes: unitBytes.layers, headBytes: unitBytes.head,
             kvBytesPerPositionPerLayer: 2 * kvHeadCount * headSize * MemoryLayout<UInt16>.size, endTokens: endTokens)
+        let attentionColumns = 2 * headCount * headSize + 2 * kvHeadCount * headSize
+        let layer = UInt64(hiddenSize) * UInt64(attentionColumns + 3 * feedForwardSize)
+        profile.layerMultiplyAdds = Array(repeating: layer, count: layerCount)
+        profile.headMultiplyAdds = UInt64(hiddenSize) * UInt64(vocabularySize)
+        return profile
     }
 
     private static func refuseExperts(_ keys: MetadataReader) throws(ModelError) {

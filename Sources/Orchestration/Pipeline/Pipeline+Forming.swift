@@ -20,7 +20,8 @@ extension Pipeline {
             let usable = UInt64(Double(node.memoryLimitBytes) * (1 - headroomFraction))
             let used = min(usable, usedBytes(node.node))
             return PipelinePlanner.Node(
-                id: node.node, memoryBytes: usable - used, readBytesPerSecond: node.readBytesPerSecond)
+                id: node.node, memoryBytes: usable - used, readBytesPerSecond: node.readBytesPerSecond,
+                multiplyAddsPerSecond: node.multiplyAddsPerSecond)
         }
         if let plan, Self.holds(plan, on: planned) {
             prepare(plan, on: nodes, at: now)

@@ -3,8 +3,9 @@ public import Vocabulary
 /// Splits a model's layers into contiguous stages over nodes.
 ///
 /// The embedding rides on the first stage and costs memory only (a row of it is read for a token); the head rides
-/// on the last one and costs memory and time. A stage's time for a decode row is taken as its weight bytes divided
-/// by its node's read bandwidth.
+/// on the last one and costs memory and time. A stage's time for a step is taken as the longer of two: reading its
+/// weights, and multiplying a busy pipeline's rows. A step of a single row is read only; but then one stage works at a
+/// time, and any split is as good as another.
 ///
 /// The plan is exact: of all contiguous splits that keep the order of `nodes`, leave any of them out, and fit into
 /// memory, it has the least time of the slowest stage, and among those the least sum of squared stage times, so
@@ -15,11 +16,15 @@ public struct PipelinePlanner: Sendable {
         /// What this pipeline may use of the node's memory.
         public var memoryBytes: UInt64
         public var readBytesPerSecond: Double
+        public var multiplyAddsPerSecond: Double
 
-        public init(id: NodeID, memoryBytes: UInt64, readBytesPerSecond: Double) {
+        public init(
+            id: NodeID, memoryBytes: UInt64, readBytesPerSecond: Double, multiplyAddsPerSecond: Double = .infinity
+        ) {
             self.id = id
             self.memoryBytes = memoryBytes
             self.readBytesPerSecond = readBytesPerSecond
+            self.multiplyAddsPerSecond = multiplyAddsPerSecond
         }
     }
 
@@ -46,6 +51,10 @@ public struct PipelinePlanner: Sendable {
     private let nodes: [Node]
     /// Weight bytes of the layers before each layer.
     private let bytesBefore: [UInt64]
+    /// Multiply-adds of a row in the layers before each layer.
+    private let multiplyAddsBefore: [UInt64]
+    /// The rows of a step in a busy pipeline.
+    private static let stepRowCount = 16.0
     /// KV bytes of one block in one layer.
     private let layerBlockBytes: UInt64
 
@@ -80,6 +89,9 @@ public struct PipelinePlanner: Sendable {
             bytesBefore.append(sum)
         }
         self.bytesBefore = bytesBefore
+        multiplyAddsBefore = model.layerMultiplyAdds.reduce(into: [0]) { before, layer in
+            before.append(before[before.count - 1].addingSaturating(layer))
+        }
         layerBlockBytes = UInt64(max(0, model.kvBytesPerPositionPerLayer))
             .multipliedSaturating(by: UInt64(BlockID.positionCount))
     }
@@ -103,7 +115,16 @@ public struct PipelinePlanner: Sendable {
     private func seconds(_ layers: Range<Int>, on node: Node) -> Double {
         // A node that measured nothing sensible counts as very slow, not as infinitely fast.
         let speed = node.readBytesPerSecond.isFinite ? max(node.readBytesPerSecond, 1) : 1
-        return Double(timedBytes(layers)) / speed
+        let reading = Double(timedBytes(layers)) / speed
+        guard node.multiplyAddsPerSecond.isFinite, node.multiplyAddsPerSecond >= 1 else { return reading }
+        return max(reading, Self.stepRowCount * Double(multiplyAdds(layers)) / node.multiplyAddsPerSecond)
+    }
+
+    /// Of one row; 0 where the model does not tell.
+    private func multiplyAdds(_ layers: Range<Int>) -> UInt64 {
+        guard multiplyAddsBefore.count == bytesBefore.count else { return 0 }
+        return (multiplyAddsBefore[layers.upperBound] - multiplyAddsBefore[layers.lowerBound])
+            .addingSaturating(layers.upperBound == model.layerCount ? model.headMultiplyAdds : 0)
     }
 
     private func fits(_ layers: Range<Int>, on node: Node, blockCount: Int) -> Bool {

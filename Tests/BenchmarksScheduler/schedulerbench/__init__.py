@@ -1,0 +1,1 @@
+"""Measures what the scheduler promises, with whole processes; run by tools/bench-scheduler."""
