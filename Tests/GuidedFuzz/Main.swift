@@ -60,14 +60,21 @@ enum Main {
     /// `message.NAME` is `messages` for one decoder alone.
     private static let messagePrefix = "message."
 
+    private static let targetVariable = "SHARDLINE_FUZZ_TARGET"
+
     private static var targetNames: [String] {
         targets.map(\.name) + MessageCatalog.all.map { "\(messagePrefix)\($0)" }
     }
 
     static func main() throws {
-        let arguments = CommandLine.arguments
+        var arguments = CommandLine.arguments
+        // libFuzzer starts this program again to merge, with its own options alone.
+        if arguments.count > 1, arguments[1].hasPrefix("-"), let inherited = getenv(targetVariable) {
+            arguments.insert(String(cString: inherited), at: 1)
+        }
         if arguments.count == 2, arguments[1] == "--targets" { return print(targetNames.joined(separator: "\n")) }
         var name = arguments.count > 1 ? arguments[1] : ""
+        setenv(targetVariable, name, 1)
         if name.hasPrefix(messagePrefix),
             let one = MessageTarget.selector(of: String(name.dropFirst(messagePrefix.count)))
         {
