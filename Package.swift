@@ -137,8 +137,9 @@ let package = Package(
         .executableTarget(name: "shardline-bench", dependencies: ["CMachineLoops", "Inference", "ModelWriting", "Models",
             "Tensors", "Memory", "Vocabulary", argumentParser], path: "Tests/Benchmarks", swiftSettings: strict),
         // Measures the transport against bare sockets; built and run by tools/bench-wire.
-        .executableTarget(name: "shardline-bench-wire", dependencies: ["Transport", "Wire", "Memory", "Telemetry",
-            "Vocabulary", "CPlatform", argumentParser, logging], path: "Tests/BenchmarksWire", swiftSettings: strict),
+        .executableTarget(name: "shardline-bench-wire", dependencies: ["Transport", "Wire", "Identity", "Memory",
+            "Telemetry", "Vocabulary", "CPlatform", argumentParser, logging], path: "Tests/BenchmarksWire",
+            swiftSettings: strict),
         // Writes and reads messages for Tests/WirePeer, which holds them against another implementation.
         .executableTarget(name: "shardline-wire-echo", dependencies: ["Wire", "WireSamples", "Memory", "Vocabulary"],
             path: "Tests/WireEcho", swiftSettings: strict),
@@ -151,7 +152,7 @@ let package = Package(
     cLanguageStandard: .c11
 )
 
-// Fuzzing that is guided by coverage needs instrumented code and libFuzzer, which tools/fuzz asks for with this variable.
+// Fuzzing that is guided by coverage needs instrumented code and libFuzzer, which tools/fuzz names in this variable.
 if let libFuzzer = Context.environment["SHARDLINE_LIBFUZZER"] {
     package.targets += [
         .target(name: "CLibFuzzer", path: "Tests/Support/CLibFuzzer"),

@@ -9,5 +9,7 @@ struct WireBenchmarkCommand: AsyncParsableCommand {
             Machines are shared and noisy: the ways take turns in the same run, and only their ratios mean something. \
             The other end is a process of its own.
             """,
-        subcommands: [EchoCommand.self, BulkCommand.self, LinkCommand.self, CompressCommand.self, PeerCommand.self], defaultSubcommand: EchoCommand.self)
+        subcommands: [
+            EchoCommand.self, BulkCommand.self, LinkCommand.self, CompressCommand.self, PeerCommand.self,
+        ], defaultSubcommand: EchoCommand.self)
 }

@@ -15,15 +15,19 @@ struct WeightCacheTests {
         var cachedMebibytes: [Int]
     }
 
+    /// How long writers may take: they only get what time others leave, and wait for the disk after each file.
+    private static let writingTime = Duration.seconds(180)
+
     /// Starts a cluster, asks it, and stops it when `isDone` is true of its log.
     private func run(
         nodeCount: Int = 2, prelude: String = ":", kills: Bool = false, until isDone: (String) -> Bool = { _ in true }
     ) async throws -> Run {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try Data().write(to: logFile)
-        let log = try FileHandle(forWritingTo: logFile)
+        let output = try FileHandle(forWritingTo: logFile)
         let cluster = try LocalCluster(
-            nodeCount: nodeCount, arguments: ["--weight-cache", cache], logLevel: "debug", prelude: prelude, log: log)
+            nodeCount: nodeCount, arguments: ["--weight-cache", cache], logLevel: "debug", prelude: prelude, log: output
+        )
         if kills {
             for node in cluster.nodeProcessIDs { kill(node, SIGKILL) }
             kill(cluster.process.processIdentifier, SIGKILL)
@@ -31,14 +35,14 @@ struct WeightCacheTests {
             return Run(answer: "", log: "", cachedMebibytes: [])
         }
         let answer = try await cluster.complete("The capital of France is", tokenCount: 12)
-        var text = ""
-        for _ in 0..<300 {
-            text = try String(contentsOf: logFile, encoding: .utf8)
-            if isDone(text) { break }
-            try await Task.sleep(for: .milliseconds(100))
-        }
-        #expect(isDone(text), "the log never said so")
+        let end = ContinuousClock.now + Self.writingTime
+        func log() throws -> String { try String(contentsOf: logFile, encoding: .utf8) }
+        while try !isDone(log()), ContinuousClock.now < end { try await Task.sleep(for: .milliseconds(100)) }
+        let isOver = isDone(try log())
+        #expect(isOver, "the log never said so")
         #expect(cluster.stop() == 0)
+        // Only now have all processes said all they had to say.
+        let text = try log()
         let cached = text.matches(of: /, (\d+) MiB of them from the cache/).compactMap { Int($0.output.1) }
         return Run(answer: answer, log: text, cachedMebibytes: cached)
     }
@@ -48,8 +52,16 @@ struct WeightCacheTests {
             .filter { $0.hasSuffix(".packed") || $0.hasSuffix(".tmp") }.sorted()
     }
 
-    /// One matrix of each layer, and those of the embedding.
-    private func isStored(_ log: String) -> Bool { log.matches(of: /stored \d+ KiB/).count >= 30 * 7 + 1 }
+    /// One matrix of each layer, and that of the embedding. The folder says so and not the log: the embedding is the
+    /// head too, so two nodes may store it, and one of them may still be writing.
+    private func isStored(_ log: String) -> Bool {
+        let files = files
+        return files.count == Self.fileCount && files.allSatisfy { $0.hasSuffix(".packed") }
+    }
+
+    private static let fileCount = 30 * 7 + 1
+    /// Of the embedding, packed.
+    private static let embeddingMebibytesMax = 32
 
     private func remove() { try? FileManager.default.removeItem(at: folder) }
 
@@ -57,8 +69,10 @@ struct WeightCacheTests {
         defer { remove() }
         let first = try await run(until: isStored)
         #expect(first.answer.contains("Paris"))
-        #expect(first.cachedMebibytes == [0, 0])
-        #expect(files.count == 30 * 7 + 1)
+        // Whoever loads last may find the embedding, which both need, stored by the other already.
+        #expect(first.cachedMebibytes.count == 2 && first.cachedMebibytes.contains(0))
+        #expect(first.cachedMebibytes.allSatisfy { $0 <= Self.embeddingMebibytesMax })
+        #expect(files.count == Self.fileCount)
         #expect(files.allSatisfy { $0.hasSuffix(".packed") })
         // Other stages of the same layers.
         let second = try await run(nodeCount: 3)
@@ -89,7 +103,7 @@ struct WeightCacheTests {
         defer { remove() }
         _ = try await run(kills: true)
         let first = try await run { log in
-            files.filter { $0.hasSuffix(".packed") }.count == 30 * 7 + 1
+            files.filter { $0.hasSuffix(".packed") }.count == Self.fileCount
         }
         #expect(first.answer.contains("Paris"))
         #expect(!first.log.contains("packing the tensor anew"))

@@ -1,4 +1,5 @@
 import Memory
+import Synchronization
 import Wire
 
 /// Every decoder of messages. The first byte of an input says which; what is accepted comes back from its own encoding
@@ -8,6 +9,10 @@ struct MessageTarget: Sendable {
 
     private let bulk: BufferSlice? = try? BufferSlice(copying: [UInt8](repeating: 1, count: 96))
 
+    /// The one decoder that is fed, whatever the first byte says; below 0 for all of them. libFuzzer's callback takes
+    /// no argument of ours.
+    static let only = Atomic<Int>(-1)
+
     /// Of a message's inputs, the first byte.
     static func selector(of name: String) -> UInt8? {
         MessageCatalog.all.firstIndex { "\($0)" == name }.map(UInt8.init)
@@ -15,7 +20,8 @@ struct MessageTarget: Sendable {
 
     func run(_ input: UnsafeRawBufferPointer) {
         guard let first = input.first else { return }
-        let type = MessageCatalog.all[Int(first & 0x7F) % MessageCatalog.all.count]
+        let only = Self.only.load(ordering: .relaxed)
+        let type = MessageCatalog.all[only >= 0 ? only : Int(first & 0x7F) % MessageCatalog.all.count]
         // Memory of its own: the sanitizer sees a byte read beyond the end.
         let control = UnsafeMutableRawBufferPointer.allocate(byteCount: input.count - 1, alignment: 1)
         defer { control.deallocate() }

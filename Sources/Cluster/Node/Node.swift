@@ -21,9 +21,7 @@ public distributed actor Node {
     /// Begins to load a stage; `Coordinator.stagePrepared` or `stageFailed` tells how it ended.
     public distributed func prepare(_ message: PrepareStage) async throws -> Empty {
         try Caller.require(.coordinator)
-        if let reason = await shell.handle(.prepareAsked(message.assignment, message.stamp.term)) {
-            throw RemoteFailure(code: "refused", message: reason)
-        }
+        try await shell.prepare(message)
         return Empty()
     }
 

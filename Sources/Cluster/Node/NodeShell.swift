@@ -15,6 +15,8 @@ actor NodeShell {
     private let logger: Logger
 
     private var stages: [PipelineID: LocalStage] = [:]
+    /// The last one of each pipeline that was taken: tells a stale order from one that is wrong.
+    private var prepared: [PipelineID: (term: Term, epoch: Epoch)] = [:]
     private var inputs: [StepKey: BufferSlice] = [:]
     private var outputs: [StepKey: BufferSlice] = [:]
     private var hiddenSizes: [PipelineID: Int] = [:]
@@ -68,14 +70,32 @@ actor NodeShell {
         return refusal
     }
 
+    func prepare(_ message: PrepareStage) throws(RemoteFailure) {
+        let (pipeline, stamp) = (message.assignment.pipeline, message.stamp)
+        let last = prepared[pipeline]
+        let isOver = stamp.term < core.term || (last.map { $0.term == stamp.term && $0.epoch > stamp.epoch } ?? false)
+        guard let reason = handle(.prepareAsked(message.assignment, stamp.term)) else {
+            prepared[pipeline] = (stamp.term, stamp.epoch)
+            return
+        }
+        throw RemoteFailure(code: isOver ? RemoteFailure.Code.stale : RemoteFailure.Code.refused, message: reason)
+    }
+
     /// - Parameter input: hidden states f32 [rows][hidden size] of the stage before; nil for the first stage.
-    func stepArrived(_ step: Step, term: Term, from sender: NodeID, input: BufferSlice?) {
-        // A refused step may be a second copy of one that waits: what is kept for that one stays.
-        let reason = handle(.stepArrived(step, term, from: sender)) {
-            inputs[StepKey(step.pipeline, step.epoch, step.number)] = input
+    func stepArrived(_ step: Step, term: Term, from sender: PeerIdentity, input: BufferSlice?) {
+        let reason: String?
+        if sender.role != .coordinator, term > core.term {
+            // All stages of a pipeline know its term before its first step. Whoever could raise it would make this node
+            // deaf to its coordinator.
+            reason = "term \(term) is not for a \(sender.role) to begin"
+        } else {
+            // A refused step may be a second copy of one that waits: what is kept for that one stays.
+            reason = handle(.stepArrived(step, term, from: sender.node)) {
+                inputs[StepKey(step.pipeline, step.epoch, step.number)] = input
+            }
         }
         if let reason {
-            logger.info("refused step \(step.number) of epoch \(step.epoch) from \(sender): \(reason)")
+            logger.info("refused step \(step.number) of epoch \(step.epoch) from \(sender.node): \(reason)")
         }
     }
 

@@ -20,6 +20,6 @@ public distributed actor Stage {
     public distributed func forward(_ message: ForwardStep) async throws {
         // Which of them it must be, the core knows: the one before in the pipeline.
         let sender = try Caller.require(.coordinator, .node)
-        await shell.stepArrived(message.step, term: message.stamp.term, from: sender.node, input: message.bulk)
+        await shell.stepArrived(message.step, term: message.stamp.term, from: sender, input: message.bulk)
     }
 }

@@ -26,14 +26,18 @@ package final class FrameLink: LaneDelegate, @unchecked Sendable {
     }
 
     /// Connects to a process of this host that listens for frames.
+    ///
+    /// - Parameter security: nil for plain text.
     package static func connect(
-        port: Int, loop: EventLoop, pool: BufferPool, onFrame: @escaping OnFrame,
+        port: Int, security: TransportSecurity? = nil, loop: EventLoop, pool: BufferPool, onFrame: @escaping OnFrame,
         onEnded: @escaping @Sendable (String) -> Void
     ) async throws -> FrameLink {
         let addresses = try SocketAddress.resolve(host: "127.0.0.1", port: port, isNumeric: true)
         return try await Task(executorPreference: loop) {
             let socket = try await Dialing(address: addresses[0], loop: loop).connect()
-            let link = FrameLink(socket, loop: loop, pool: pool, onFrame: onFrame, onEnded: onEnded)
+            let link = FrameLink(
+                socket, stream: try security?.makeStream(socket, accepts: false), loop: loop, pool: pool,
+                onFrame: onFrame, onEnded: onEnded)
             try link.connection.open(delegate: link)
             return link
         }.value

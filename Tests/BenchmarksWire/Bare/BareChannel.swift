@@ -11,48 +11,46 @@ final class BareChannel: @unchecked Sendable {
         case epoll = 2
     }
 
-    private let descriptor: Int32
+    private let stream: BareStream
     private let style: Style
     private let poll: Int32
     private var events = [sl_poll_event](repeating: sl_poll_event(), count: Int(sl_poll_event_count_max))
 
-    init(_ descriptor: Int32, style: Style) throws {
-        self.descriptor = descriptor
+    init(_ stream: BareStream, style: Style) throws {
+        self.stream = stream
         self.style = style
         guard style == .epoll else {
             poll = -1
             return
         }
-        BareSocket.setNonBlocking(descriptor)
+        BareSocket.setNonBlocking(stream.descriptor)
         poll = sl_poll_create()
-        guard poll >= 0, sl_poll_add(poll, descriptor, 1, SL_POLL_READABLE) == 0 else {
+        guard poll >= 0, sl_poll_add(poll, stream.descriptor, 1, SL_POLL_READABLE) == 0 else {
             throw BareSocket.Failure("epoll")
         }
     }
 
-    deinit {
-        if poll >= 0 { close(poll) }
-        close(descriptor)
-    }
+    deinit { if poll >= 0 { close(poll) } }
 
     /// False when the other end has closed.
     func read(_ bytes: UnsafeMutableRawBufferPointer) -> Bool {
-        guard style == .epoll else { return BareSocket.readAll(descriptor, bytes) }
+        guard style == .epoll else { return stream.readAll(bytes) }
         var filled = 0
         while filled < bytes.count {
-            guard wait() else { return false }
-            let count = recv(descriptor, bytes.baseAddress! + filled, bytes.count - filled, 0)
-            if count > 0 { filled += count } else if count == 0 || (errno != EAGAIN && errno != EINTR) { return false }
+            // What TLS holds already the socket gives no sign for.
+            guard stream.tls?.isHolding == true || wait() else { return false }
+            let count = stream.read(UnsafeMutableRawBufferPointer(rebasing: bytes[filled...]))
+            if count > 0 { filled += count } else if count == 0 { return false }
         }
         return true
     }
 
     func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard style == .epoll else { return BareSocket.writeAll(descriptor, bytes) }
+        guard style == .epoll else { return stream.writeAll(bytes) }
         var sent = 0
         while sent < bytes.count {
-            let count = send(descriptor, bytes.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
-            if count > 0 { sent += count } else if errno == EAGAIN { sched_yield() } else { return false }
+            let count = stream.write(UnsafeRawBufferPointer(rebasing: bytes[sent...]))
+            if count > 0 { sent += count } else if count == 0 { return false } else { sched_yield() }
         }
         return true
     }

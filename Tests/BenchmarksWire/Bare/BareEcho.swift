@@ -2,18 +2,19 @@ import Foundation
 import Transport
 import Vocabulary
 
-/// Ping-pong over a bare socket.
+/// Ping-pong over a bare socket, or over OpenSSL's own calls.
 final class BareEcho: EchoPath, Sendable {
     let name: String
     private let channel: BareChannel
     private let byteCount: Int
 
-    init(host: String, port: Int, style: BareChannel.Style, byteCount: Int) throws {
-        name = "bare \(style)"
+    /// - Parameter tls: nil for plain text.
+    init(host: String, port: Int, style: BareChannel.Style, byteCount: Int, tls: BareTLSContext?) throws {
+        name = tls == nil ? "bare \(style)" : "bare OpenSSL \(style)"
         self.byteCount = byteCount
-        let descriptor = try BareServer.connect(
-            host: host, port: port, style == .epoll ? .echoEpoll : .echoBlocking, byteCount: byteCount)
-        channel = try BareChannel(descriptor, style: style)
+        let stream = try BareServer.connect(
+            host: host, port: port, style == .epoll ? .echoEpoll : .echoBlocking, byteCount: byteCount, tls: tls)
+        channel = try BareChannel(stream, style: style)
     }
 
     func run(count: Int, pause: Duration?) async throws -> [Double] {

@@ -23,6 +23,9 @@ struct BulkCommand: AsyncParsableCommand {
     @Option(help: "Bytes of the activations whose round trips are measured meanwhile.")
     var bulk = 4096
 
+    @Flag(help: "Encrypt, and compare with OpenSSL's own calls over a socket.")
+    var tls = false
+
     @Option(help: "Only the ways whose names contain one of these words, for a profiler, and no round trips.")
     var ways: String?
 
@@ -33,15 +36,16 @@ struct BulkCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let other = try OtherProcess(host: "127.0.0.1")
+        let credentials = tls ? try BenchmarkCredentials() : nil
+        let other = try OtherProcess(host: "127.0.0.1", credentials: credentials?.other)
         let arrivals = HopArrivals()
-        let process = try await WireProcess(NodeName.own) { _, _ in arrivals.arrive() }
+        let process = try await WireProcess(NodeName.own, credentials: credentials?.own) { _, _ in arrivals.arrive() }
+        let bareTLS = try credentials.map { try BareTLSContext($0.own) }
         try await process.system.connect(host: "127.0.0.1", port: other.ports.system, expecting: NodeName.other)
         let remote = try WireActor.remote(NodeName.other, process.system)
         let piece = try BufferSlice(copying: [UInt8](repeating: 7, count: mib << 20))
-        var paths: [any BulkPath] = try [256 << 10, 1 << 20].map {
-            try BareBulk(host: "127.0.0.1", port: other.ports.bare, piece: piece, atOnce: $0)
-        }
+        var paths: [any BulkPath] = try BareBulk.ways(
+            host: "127.0.0.1", port: other.ports.bare, piece: piece, tls: bareTLS)
         paths.append(BulkTransfers(process: process, remote: remote, piece: piece))
         if let words = ways?.split(separator: ",") {
             paths.removeAll { path in !words.contains { path.name.contains($0) } }
@@ -73,8 +77,15 @@ struct BulkCommand: AsyncParsableCommand {
                     Figures.percentile(rates[path.name] ?? [], 0.5) / 1e9,
                     (processorTimes[path.name] ?? 0) / byteCount * 1e9))
         }
-        print(String(format: "- share of the best bare one: %.0f %%\n", 100 * Figures.percentile(shares, 0.5)))
-        if ways == nil { try await measureLatency(process, remote, arrivals, other, paths) }
+        let all = shares.sorted().map { String(format: "%.0f", 100 * $0) }.joined(separator: ", ")
+        print("- shares of the best bare one, of each round: \(all) %\n")
+        print(
+            Requirement.text([
+                Requirement(
+                    what: "bulk transfers, median share of the best bare way's rate",
+                    figure: 100 * Figures.percentile(shares, 0.5), limit: .atLeast(90), unit: " %")
+            ]))
+        if ways == nil { try await measureLatency(process, remote, arrivals, other, paths, bareTLS) }
         await process.end()
         other.end()
     }
@@ -82,11 +93,11 @@ struct BulkCommand: AsyncParsableCommand {
     /// Round trips of activations alone and beside bulk, ours and bare.
     private func measureLatency(
         _ process: WireProcess, _ remote: WireActor, _ arrivals: HopArrivals, _ other: OtherProcess,
-        _ paths: [any BulkPath]
+        _ paths: [any BulkPath], _ bareTLS: BareTLSContext?
     ) async throws {
         let hops = try HopEcho(process: process, remote: remote, arrivals: arrivals, bulkByteCount: bulk)
         let bare = try BareEcho(
-            host: "127.0.0.1", port: other.ports.bare, style: .blocking, byteCount: 96 + bulk)
+            host: "127.0.0.1", port: other.ports.bare, style: .blocking, byteCount: 96 + bulk, tls: bareTLS)
         print("Round trips of \(bulk) bytes, one a millisecond\n")
         print("| way | alone, median us | p99 | beside bulk, median | p99 |\n|---|---:|---:|---:|---:|")
         let pairs: [(any EchoPath, any BulkPath)] = [(bare, paths[0]), (hops, paths[paths.count - 1])]

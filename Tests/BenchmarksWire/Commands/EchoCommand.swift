@@ -25,27 +25,40 @@ struct EchoCommand: AsyncParsableCommand {
     @Option(help: "Microseconds for which both event loops look for events before they sleep, 0 to 20.")
     var busyPoll = 0
 
+    @Flag(help: "Encrypt, and compare with OpenSSL's own calls over a socket.")
+    var tls = false
+
     @Flag(help: "Count system calls with strace, in a run of their own.")
     var systemCalls = false
 
+    /// Limits are asked for messages of this size.
+    private static let askedByteCount = 4096
+
     func run() async throws {
-        let other = try OtherProcess(host: "127.0.0.1", arguments: ["--busy-poll", "\(busyPoll)"])
+        let credentials = tls ? try BenchmarkCredentials() : nil
+        let other = try OtherProcess(
+            host: "127.0.0.1", arguments: ["--busy-poll", "\(busyPoll)"], credentials: credentials?.other)
         let arrivals = HopArrivals()
-        let process = try await WireProcess(NodeName.own, busyPollMicroseconds: busyPoll) { _, _ in arrivals.arrive() }
+        let process = try await WireProcess(
+            NodeName.own, credentials: credentials?.own, busyPollMicroseconds: busyPoll
+        ) { _, _ in arrivals.arrive() }
+        let bareTLS = try credentials.map { try BareTLSContext($0.own) }
         let peer = try await process.system.connect(
             host: "127.0.0.1", port: other.ports.system, expecting: NodeName.other)
         let remote = try WireActor.remote(peer.node, process.system)
         for byteCount in bulk.values {
             let frameByteCount = FrameHeader.byteCount + WireProbe.controlByteCount + byteCount
             let bare = try BareChannel.Style.allCases.map {
-                try BareEcho(host: "127.0.0.1", port: other.ports.bare, style: $0, byteCount: frameByteCount)
+                try BareEcho(
+                    host: "127.0.0.1", port: other.ports.bare, style: $0, byteCount: frameByteCount,
+                    tls: bareTLS)
             }
-            let all: [any EchoPath] = bare + [
-                try await FrameEcho(
-                    port: other.ports.frames, loop: process.loop, pool: process.pool, bulkByteCount: byteCount),
-                try CallEcho(process: process, remote: remote, bulkByteCount: byteCount),
-                try HopEcho(process: process, remote: remote, arrivals: arrivals, bulkByteCount: byteCount),
-            ]
+            let all: [any EchoPath] =
+                bare + [
+                    try await FrameEcho(port: other.ports.frames, process: process, bulkByteCount: byteCount),
+                    try CallEcho(process: process, remote: remote, bulkByteCount: byteCount),
+                    try HopEcho(process: process, remote: remote, arrivals: arrivals, bulkByteCount: byteCount),
+                ]
             let paths = all.filter { path in
                 ways?.split(separator: ",").contains { path.name.contains($0) } ?? true
             }
@@ -56,6 +69,7 @@ struct EchoCommand: AsyncParsableCommand {
                         path.name, try await SystemCallCount.perRoundTrip(of: path, other: other.processID))
                 }
                 print(report.systemCallText)
+                if !tls { print(Requirement.text(report.systemCallRequirements)) }
                 continue
             }
             for path in paths { _ = try await path.run(count: count) }
@@ -66,6 +80,7 @@ struct EchoCommand: AsyncParsableCommand {
                 report.endRound()
             }
             print(report.text)
+            if byteCount == Self.askedByteCount { print(Requirement.text(report.requirements)) }
         }
         await process.end()
         other.end()

@@ -31,6 +31,9 @@ struct LinkCommand: AsyncParsableCommand {
     @Option(help: "The link's rate in Mbit/s.")
     var megabits = 1000.0
 
+    @Flag(help: "Encrypt.")
+    var tls = false
+
     @Option(help: .hidden) var namespace = ""
     @Option(help: .hidden) var otherHost = "127.0.0.1"
 
@@ -55,12 +58,14 @@ struct LinkCommand: AsyncParsableCommand {
 
     func run() async throws {
         let prefix = namespace.isEmpty ? [] : ["ip", "netns", "exec", namespace]
-        let other = try OtherProcess(prefix: prefix, host: otherHost, arguments: ["--strict-heartbeat"])
+        let credentials = tls ? try BenchmarkCredentials() : nil
+        let other = try OtherProcess(
+            prefix: prefix, host: otherHost, arguments: ["--strict-heartbeat"], credentials: credentials?.other)
         let arrivals = HopArrivals()
         let lostCount = Counter()
         let pacing = try chosenPacing()
         let process = try await WireProcess(
-            NodeName.own,
+            NodeName.own, credentials: credentials?.own,
             change: { options in
                 options.bulkPacing = pacing
                 WireProcess.makeHeartbeatStrict(&options)
@@ -74,9 +79,24 @@ struct LinkCommand: AsyncParsableCommand {
         let transfers = BulkTransfers(process: process, remote: remote, piece: piece)
         // The other end makes its landing places at the first.
         _ = try await transfers.run { $0 >= 1 }
-        let bareRate = try await bareRate(piece, port: other.ports.bare)
+        var result = LinkReport(megabits: megabits)
+        result.bareRate = try await bareRate(
+            piece, port: other.ports.bare, tls: try credentials.map { try BareTLSContext($0.own) })
         try await Task.sleep(for: .seconds(2))
-        let alone = try await hops.run(count: 5000 / every, pause: pause)
+        result.alone = try await hops.run(count: 5000 / every, pause: pause)
+        try await measureBeside(process, hops, transfers, &result)
+        result.lostCount = lostCount.value
+        print("A link of \(Int(megabits)) Mbit/s, \(minutes) minutes of bulk, pacing \(self.pacing), TLS \(tls)\n")
+        print(result.text)
+        print(Requirement.text(result.requirements))
+        await process.end()
+        other.end()
+    }
+
+    /// Round trips while bulk runs, and how much of that gets through.
+    private func measureBeside(
+        _ process: WireProcess, _ hops: HopEcho, _ transfers: BulkTransfers, _ result: inout LinkReport
+    ) async throws {
         let isOver = BulkCommand.StopMark()
         let sent = Counter()
         let begin = EventLoop.now
@@ -84,15 +104,12 @@ struct LinkCommand: AsyncParsableCommand {
             sent.set(count)
             return isOver.value
         }
-        var beside: [Double] = []
-        var early: [Double] = []
         var lastSent = 0
         let end = begin + .milliseconds(UInt64(minutes * 60_000))
         var lastReport = begin
         while EventLoop.now < end {
-            let some = try await hops.run(count: 1000 / every, pause: pause)
-            // The first second, in which the rate is found, is told apart.
-            if early.isEmpty { early = some } else { beside += some }
+            let some = try await hops.run(count: 1000 / every, pause: .milliseconds(every))
+            if result.early.isEmpty { result.early = some } else { result.beside += some }
             guard (EventLoop.now - lastReport).seconds >= 10 else { continue }
             let span = (EventLoop.now - lastReport).seconds
             let state = await process.system.bulkPacing(of: NodeName.other)
@@ -102,45 +119,21 @@ struct LinkCommand: AsyncParsableCommand {
                 String(
                     format: "%4.0f s: %.1f MB/s; allowed %.1f MB/s, queue %.2f ms; round trip %.2f ms",
                     (EventLoop.now - begin).seconds, megabytes, (state?.rate ?? .nan) / 1e6,
-                    (state?.delay ?? .nan) * 1e3, Figures.percentile(Array(beside.suffix(1000)), 0.5) / 1e3))
+                    (state?.delay ?? .nan) * 1e3, Figures.percentile(Array(result.beside.suffix(1000)), 0.5) / 1e3))
         }
         isOver.set()
-        let payloadRate = try await rate
-        print("A link of \(Int(megabits)) Mbit/s, \(minutes) minutes of bulk, pacing \(self.pacing)\n")
-        print(
-            String(
-                format: "- bulk: %.2f MB/s of payload, %.2f %% of the link", payloadRate / 1e6,
-                100 * payloadRate * 8 / (megabits * 1e6)))
-        print(
-            String(
-                format: "- a bare socket, alone for some seconds before: %.2f MB/s, %.2f %%", bareRate / 1e6,
-                100 * bareRate * 8 / (megabits * 1e6)))
-        describe("alone", alone)
-        describe("beside bulk, first second", early)
-        describe("beside bulk", beside)
-        let grown = [0.5, 0.99].map { (Figures.percentile(beside, $0) - Figures.percentile(alone, $0)) / 1e3 }
-        print(String(format: "- grown by %.2f ms (median), %.2f ms (p99)", grown[0], grown[1]))
-        print("- peers lost for a missed heartbeat: \(lostCount.value)")
-        await process.end()
-        other.end()
+        result.payloadRate = try await rate
     }
 
     /// What the link and this machine give at best just now.
-    private func bareRate(_ piece: BufferSlice, port: Int) async throws -> Double {
-        let bare = try BareBulk(host: otherHost, port: port, piece: piece, atOnce: 256 << 10)
+    private func bareRate(_ piece: BufferSlice, port: Int, tls: BareTLSContext?) async throws -> Double {
+        let bare = try BareBulk(
+            host: otherHost, port: port, piece: piece, atOnce: 256 << 10, tls: tls, readsAhead: tls != nil)
         let end = EventLoop.now + .seconds(5)
         return try await bare.run { _ in EventLoop.now >= end }
     }
 
     private func report(_ text: String) { FileHandle.standardError.write(Data("\(text)\n".utf8)) }
-
-    private func describe(_ name: String, _ samples: [Double]) {
-        print(
-            String(
-                format: "- round trips of %d bytes, %@: median %.2f ms, p99 %.2f ms, longest %.2f ms (%d)", bulk, name,
-                Figures.percentile(samples, 0.5) / 1e3, Figures.percentile(samples, 0.99) / 1e3,
-                (samples.max() ?? .nan) / 1e3, samples.count))
-    }
 
     private final class Counter: Sendable {
         private let count = Atomic<Int>(0)

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Foundation
 import Distributed
+import Foundation
 import Memory
 import Transport
 import Vocabulary
@@ -15,17 +15,21 @@ struct PeerCommand: AsyncParsableCommand {
 
     @Flag var strictHeartbeat = false
 
+    @Flag var tls = false
+
     func run() async throws {
+        let credentials = tls ? try BenchmarkCredentials.read(FileHandle.standardInput) : nil
         let process = try await WireProcess(
-            NodeName.other, busyPollMicroseconds: busyPoll,
+            NodeName.other, credentials: credentials, busyPollMicroseconds: busyPoll,
             change: { if strictHeartbeat { WireProcess.makeHeartbeatStrict(&$0) } }, landing: BulkLandingPlaces()
         ) { probe, system in
             guard let sender = ClusterActorSystem.sender else { return }
             try await WireActor.remote(sender.node, system).hop(probe)
         }
         let ports = OtherProcess.Ports(
-            frames: try FrameServer.start(host: host, loop: process.loop, pool: process.pool),
-            system: try process.system.listen(host: host, port: 0), bare: try BareServer.start(host: host))
+            frames: try FrameServer.start(host: host, process: process),
+            system: try process.system.listen(host: host, port: 0),
+            bare: try BareServer.start(host: host, tls: try credentials.map { try BareTLSContext($0) }))
         FileHandle.standardOutput.write(try JSONEncoder().encode(ports) + Data("\n".utf8))
         try await BlockingWork.run { _ = try FileHandle.standardInput.readToEnd() }
         await process.end()

@@ -16,11 +16,12 @@ final class FrameEcho: EchoPath, @unchecked Sendable {
     private var begin = Instant(nanoseconds: 0)
     private var whenDone: (@Sendable (Result<[Double], any Error>) -> Void)?
 
-    init(port: Int, loop: EventLoop, pool: BufferPool, bulkByteCount: Int) async throws {
-        self.loop = loop
+    init(port: Int, process: WireProcess, bulkByteCount: Int) async throws {
+        loop = process.loop
         probe = WireProbe(1, bulk: try BufferSlice.ones(bulkByteCount))
         link = try await FrameLink.connect(
-            port: port, loop: loop, pool: pool, onFrame: { [weak self] _, _, _, _ in self?.received() },
+            port: port, security: process.security, loop: process.loop, pool: process.pool,
+            onFrame: { [weak self] _, _, _, _ in self?.received() },
             onEnded: { [weak self] in self?.finish(.failure(WireBenchmarkError("the frame echo ended: \($0)"))) })
     }
 

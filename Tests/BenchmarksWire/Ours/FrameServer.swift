@@ -7,14 +7,15 @@ import Wire
 /// Sends every frame back.
 enum FrameServer {
     /// Returns the port.
-    static func start(host: String, loop: EventLoop, pool: BufferPool) throws -> Int {
+    static func start(host: String, process: WireProcess) throws -> Int {
+        let (loop, pool, security) = (process.loop, process.pool, process.security)
         let (listener, port) = try BareSocket.listen(host: host)
         let links = LinkList()
         Thread.detachNewThread {
             while let descriptor = try? BareSocket.accept(listener) {
                 loop.execute {
                     let link = try? FrameLink.adopt(
-                        descriptor, loop: loop, pool: pool,
+                        descriptor, security: security, accepts: true, loop: loop, pool: pool,
                         onFrame: { link, _, control, bulk in
                             guard let probe = try? WireProbe(control: control, stamp: .none, bulk: bulk) else {
                                 return link.close()

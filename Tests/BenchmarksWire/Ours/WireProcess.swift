@@ -1,3 +1,4 @@
+import Identity
 import Logging
 import Memory
 import Transport
@@ -10,16 +11,23 @@ final class WireProcess: Sendable {
     let pool = BufferPool(keptBytesMax: 1 << 30)
     let system: ClusterActorSystem
     let actor: WireActor
+    /// Nil for plain text.
+    let security: TransportSecurity?
 
     init(
-        _ name: NodeID, busyPollMicroseconds: Int = 0, change: (inout TransportOptions) -> Void = { _ in },
+        _ name: NodeID, credentials: Credentials? = nil, busyPollMicroseconds: Int = 0,
+        change: (inout TransportOptions) -> Void = { _ in },
         onEvent: @escaping @Sendable (PeerEvent) -> Void = { _ in },
-        landing: BulkLandingPlaces? = nil, onHop: @escaping @Sendable (WireProbe, ClusterActorSystem) async throws -> Void
+        landing: BulkLandingPlaces? = nil,
+        onHop: @escaping @Sendable (WireProbe, ClusterActorSystem) async throws -> Void
     ) async throws {
         loop = try EventLoop(name: name.name, busyPollMicroseconds: busyPollMicroseconds)
         var options = TransportOptions()
         options.allowsNonLoopback = true
         options.silenceMax = .seconds(30)
+        let security = credentials.map { TransportSecurity(credentials: $0) }
+        self.security = security
+        options.security = security
         change(&options)
         let system = ClusterActorSystem(
             identity: PeerIdentity(node: name, incarnation: Incarnation(.random(in: 1...UInt64.max)), role: .node),

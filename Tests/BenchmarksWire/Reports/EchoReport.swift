@@ -43,11 +43,40 @@ struct EchoReport {
         bareTail = .infinity
     }
 
+    /// Of frames and of actor calls, where they were measured.
+    var requirements: [Requirement] {
+        func median(_ values: [Double]?) -> Double? { values.map { Figures.percentile($0, 0.5) } }
+        let all: [(String, Double?, Double, String)] = [
+            ("frames, median over the best bare way's", median(ratios["frames"]), 1.5, ""),
+            ("frames, p99 over the best bare way's", median(tailRatios["frames"]), 4, ""),
+            ("actor calls, median above frames", median(added["actor calls"]), 25, " us"),
+        ]
+        return all.compactMap { what, figure, limit, unit in
+            figure.map { Requirement(what: what, figure: $0, limit: .atMost(limit), unit: unit) }
+        }
+    }
+
+    /// One gather-write and at most two reads for each of a round trip's two hops; a beat that falls into the run, or
+    /// what strace itself disturbs, makes hundredths.
+    var systemCallRequirements: [Requirement] {
+        systemCalls.filter { $0.name == "one-way messages" }.flatMap { _, counts -> [Requirement] in
+            func perHop(_ names: [String]) -> Double { names.reduce(0) { $0 + (counts[$1] ?? 0) } / 2 }
+            return [
+                Requirement(
+                    what: "one-way messages, writes of the socket a hop",
+                    figure: perHop(["writev", "sendmsg", "sendto"]), limit: .atMost(1.02)),
+                Requirement(
+                    what: "one-way messages, reads of the socket a hop",
+                    figure: perHop(["readv", "recvmsg", "recvfrom"]), limit: .atMost(2.02)),
+            ]
+        }
+    }
+
     mutating func count(_ name: String, _ counts: SystemCallCount.Counts) { systemCalls.append((name, counts)) }
 
     var text: String {
         var lines = [
-            "Round trips with \(bulkByteCount) bytes of bulk; ratios are medians of the rounds' against the best bare one",
+            "Round trips with \(bulkByteCount) bytes of bulk; ratios: medians of the rounds' to the best bare one",
             "", "| way | median us | p99 us | median ratio | p99 ratio | us above frames |",
             "|---|---:|---:|---:|---:|---:|",
         ]
@@ -63,7 +92,9 @@ struct EchoReport {
     }
 
     var systemCallText: String {
-        var lines = ["System calls a round trip (two hops) with \(bulkByteCount) bytes of bulk, both ends together", ""]
+        var lines = [
+            "System calls a round trip (two hops) with \(bulkByteCount) bytes of bulk, both ends together", "",
+        ]
         for (name, counts) in systemCalls {
             let parts = counts.sorted { $0.key < $1.key }.filter { $0.value >= 0.005 }
                 .map { String(format: "%@ %.2f", $0.key, $0.value) }

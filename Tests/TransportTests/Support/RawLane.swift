@@ -13,11 +13,11 @@ final class RawLane: Sendable {
     let tls: RawTLS?
 
     /// - Parameter node: whose certificate is shown.
-    convenience init(port: Int, node: String = "raw", mode: TestMode = .current) throws {
+    convenience init(port: Int, node: String = "raw", mode: TestMode = .current, from: UInt32 = 1) throws {
         try self.init(
             port: port,
             tls: mode == .plain
-                ? nil : RawTLS(try TestAuthority.get().credentials(node)))
+                ? nil : RawTLS(try TestAuthority.get().credentials(node)), from: from)
     }
 
     /// - Parameter from: the last byte of an address 127.0.0.x.

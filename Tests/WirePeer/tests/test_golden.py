@@ -6,8 +6,10 @@ import unittest
 
 from wirepeer import schema
 from wirepeer.crc32c import crc32c
-from wirepeer.frames import FLAG_CHECKSUM, FLAG_COMPRESSED, FrameError, decode_frame, encode_frame
+from wirepeer.frames import FLAG_CHECKSUM, FLAG_COMPRESSED, FLAG_SHUFFLED, FrameError, decode_frame, encode_frame
 from wirepeer.lz4block import LZ4Error, compress, decompress
+
+from . import echo
 
 
 def golden() -> list[tuple[str, str, bytes]]:
@@ -38,8 +40,19 @@ class GoldenTests(unittest.TestCase):
                 block = data[start:] if frame.header.flags & FLAG_COMPRESSED else None
                 again = encode_frame(
                     frame.header, control, frame.bulk, checksum=bool(frame.header.flags & FLAG_CHECKSUM),
-                    compressed=block)
+                    compressed=block, shuffled=bool(frame.header.flags & FLAG_SHUFFLED))
                 self.assertEqual(again, data)
+
+    @unittest.skipIf(echo.program() is None, "set SHARDLINE_BIN to a folder with shardline-wire-echo")
+    def test_both_implementations_mean_the_same(self) -> None:
+        """The other implementation reads each message and writes the control part again, byte for byte."""
+        frames = [(name, message, data) for name, message, data in golden() if message != "-"]
+        answers = echo.again([(message, data) for _, message, data in frames])
+        for (name, _, data), answer in zip(frames, answers, strict=True):
+            with self.subTest(name):
+                self.assertIsInstance(answer, bytes, f"{answer!r}")
+                ours, theirs = decode_frame(data, is_encrypted=True), decode_frame(answer, is_encrypted=True)
+                self.assertEqual((theirs.control, theirs.bulk), (ours.control, ours.bulk))
 
     def test_damaged_frames_are_refused(self) -> None:
         for name, _, data in golden():

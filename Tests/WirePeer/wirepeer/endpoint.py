@@ -186,6 +186,9 @@ class Endpoint:
                 "unsupportedVersion", f"versions {hello.version_min} to {hello.version_max}; this end speaks {VERSION}")
         if peer.node == self.name:
             raise RemoteFailure("wrongPeer", f"this end is {self.name} itself")
+        if hello.generation:
+            # Which ends the pair, as it may: a later connection starts afresh.
+            raise RemoteFailure("unexpectedFrame", f"{self.name} makes no lane again")
         if hello.lane != 0:
             waiting = self._incomplete.get(peer.node)
             if waiting is None or (waiting.peer, waiting.link) != (peer, hello.link) or hello.lane in waiting.lanes:

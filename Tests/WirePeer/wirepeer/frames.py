@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from .crc32c import crc32c
-from .lz4block import LZ4Error, decompress
+from .lz4block import LZ4Error, decompress, join_planes
 
 HEADER_BYTE_COUNT = 80
 MAGIC = b"SHRD"
@@ -15,6 +15,7 @@ VERSION = 1
 
 FLAG_COMPRESSED = 1
 FLAG_CHECKSUM = 2
+FLAG_SHUFFLED = 4
 
 _LAYOUT = struct.Struct("<4sBBHHHIIIQQQQQQII")
 _LAST_FIELD = HEADER_BYTE_COUNT - 4
@@ -39,6 +40,7 @@ class Kind(IntEnum):
     LANDED = 16
     REVOKE = 17
     ABANDON = 18
+    ACKNOWLEDGE = 19
 
 
 _MIB = 1 << 20
@@ -50,11 +52,12 @@ LIMITS = {
     Kind.FAILURE: (4096, 0), Kind.GOODBYE: (4096, 0), Kind.REVOKE: (4096, 0), Kind.ABANDON: (4096, 0),
     Kind.CALL: _BODY, Kind.REPLY: _BODY, Kind.ONE_WAY: _BODY,
     Kind.CANCEL: (0, 0), Kind.PING: (0, 0), Kind.PONG: (0, 0), Kind.GRANT: (0, 0), Kind.LANDED: (0, 0),
-    Kind.PIECE: (0, _MIB),
+    Kind.PIECE: (0, _MIB), Kind.ACKNOWLEDGE: (0, 0),
 }
 HANDSHAKE_KINDS = frozenset({Kind.HELLO, Kind.WELCOME, Kind.REFUSE, Kind.ENROL, Kind.ENROLLED})
 _CALL_KINDS = frozenset({
-    Kind.CALL, Kind.REPLY, Kind.FAILURE, Kind.CANCEL, Kind.GRANT, Kind.PIECE, Kind.LANDED, Kind.REVOKE, Kind.ABANDON})
+    Kind.CALL, Kind.REPLY, Kind.FAILURE, Kind.CANCEL, Kind.GRANT, Kind.PIECE, Kind.LANDED, Kind.REVOKE, Kind.ABANDON,
+    Kind.ACKNOWLEDGE})
 
 
 class FrameError(Exception):
@@ -107,7 +110,8 @@ class Header:
         kind = Kind(kind)
         if reserved:
             raise FrameError("reserved bytes are set")
-        if flags & ~(FLAG_COMPRESSED | FLAG_CHECKSUM):
+        if flags & ~(FLAG_COMPRESSED | FLAG_CHECKSUM | FLAG_SHUFFLED) or (
+                flags & FLAG_SHUFFLED and not flags & FLAG_COMPRESSED):
             raise FrameError(f"flags {flags:#x}")
         if not flags & FLAG_CHECKSUM and (body_checksum or not is_encrypted and control + bulk):
             raise FrameError("a body without a checksum, or a checksum without its flag")
@@ -140,15 +144,17 @@ class Frame:
 
 
 def encode_frame(header: Header, control: bytes = b"", bulk: bytes = b"", *, checksum: bool,
-                 compressed: bytes | None = None) -> bytes:
+                 compressed: bytes | None = None, shuffled: bool = False) -> bytes:
     """The frame's bytes; lengths, flags and checksums of `header` are filled in.
 
-    `compressed` is a block that decompresses to `bulk`, to be sent in its place.
+    `compressed` is a block that decompresses to `bulk`, to be sent in its place; with `shuffled`, to the planes of
+    its bytes.
     """
     sent = bulk if compressed is None else compressed
     complete = replace(
         header, control_byte_count=len(control), bulk_byte_count=len(sent), bulk_uncompressed_byte_count=len(bulk),
-        flags=(FLAG_COMPRESSED if compressed is not None else 0) | (FLAG_CHECKSUM if checksum else 0),
+        flags=((FLAG_COMPRESSED if compressed is not None else 0) | (FLAG_CHECKSUM if checksum else 0)
+               | (FLAG_SHUFFLED if shuffled else 0)),
         body_checksum=crc32c(control, sent) if checksum else 0)
     return complete.encode() + control + sent
 
@@ -159,7 +165,8 @@ def decode_body(header: Header, control: bytes, sent: bytes) -> Frame:
     if not header.flags & FLAG_COMPRESSED:
         return Frame(header, control, sent)
     try:
-        return Frame(header, control, decompress(sent, header.bulk_uncompressed_byte_count))
+        bulk = decompress(sent, header.bulk_uncompressed_byte_count)
+        return Frame(header, control, join_planes(bulk) if header.flags & FLAG_SHUFFLED else bulk)
     except LZ4Error as error:
         raise FrameError(f"the bulk part cannot be decompressed: {error}") from None
 

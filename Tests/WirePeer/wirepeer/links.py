@@ -14,6 +14,9 @@ ACTOR_COORDINATOR, ACTOR_ADMIN, ACTOR_NODE, ACTOR_FIRST_STAGE = 1, 2, 3, 4096
 
 # Grants that were not used up.
 GRANT_COUNT_MAX = 4096
+KEPT_KINDS = frozenset({Kind.ONE_WAY, Kind.GRANT, Kind.LANDED, Kind.REVOKE, Kind.ABANDON})
+# An acknowledgement is due with so many messages, or with the next beat.
+ACKNOWLEDGED_COUNT = 64
 
 CODES = frozenset("""unsupportedVersion duplicate wrongPeer forbidden unknownMethod unknownObject wrongLane stale
     outOfOrder cancelled refused internal shuttingDown silent malformed unexpectedFrame overloaded timedOut
@@ -79,6 +82,11 @@ class Link:
         self._last_call = 0
         self._last_ping = 0
         self._last_grant = 0
+        # Of the messages on control that are kept and counted (wire.md, "Kept messages").
+        self._kept_sent = 0
+        self._kept_acknowledged = 0
+        self._kept_received = 0
+        self._kept_unacknowledged = 0
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks = [asyncio.create_task(self._receive(lane)) for lane in range(len(lanes))]
 
@@ -117,12 +125,16 @@ class Link:
         self, name: str, message: schema.Message, *, actor: int, stamp: Stamp = Stamp(), bulk: bytes = b""
     ) -> None:
         method = schema.methods()[name]
+        if method.lane == 0:
+            self._kept_sent += 1
         self._lanes[method.lane].send(
             Kind.ONE_WAY, message, bulk, method=method.number, actor=actor, stamp=stamp)
 
     def ping(self) -> None:
         """On all lanes: any frame shows each of them that this end lives."""
         self._last_ping += 1
+        if self._kept_unacknowledged:
+            self._acknowledge()
         for lane in self._lanes:
             lane.send(Kind.PING, call=self._last_ping)
 
@@ -156,6 +168,11 @@ class Link:
         header = frame.header
         if header.stamp.incarnation not in (0, self.peer.incarnation):
             raise RemoteFailure("stale", f"incarnation {header.stamp.incarnation}")
+        if lane == 0 and frame.kind in KEPT_KINDS:
+            self._kept_received += 1
+            self._kept_unacknowledged += 1
+            if self._kept_unacknowledged >= ACKNOWLEDGED_COUNT:
+                self._acknowledge()
         match frame.kind:
             case Kind.PING:
                 self._lanes[lane].send(Kind.PONG, call=header.call)
@@ -169,11 +186,18 @@ class Link:
             case Kind.GRANT if lane == 0 and header.call == self._last_grant + 1 <= GRANT_COUNT_MAX and header.actor:
                 # No method of this end sends bulk beside its frames: the other end waits in vain, as it may.
                 self._last_grant = header.call
+            case Kind.ACKNOWLEDGE if lane == 0 and self._kept_acknowledged <= header.call <= self._kept_sent:
+                # This end never makes a lane again: it keeps nothing that it would have to send again.
+                self._kept_acknowledged = header.call
             case Kind.GOODBYE if lane == 0:
                 failure = RemoteFailure.parse(frame.control)
                 self._end(f"{self.peer.node} said goodbye: {failure}")
             case _:
                 raise RemoteFailure("unexpectedFrame", f"{frame.kind.name} on lane {lane}")
+
+    def _acknowledge(self) -> None:
+        self._kept_unacknowledged = 0
+        self._lanes[0].send(Kind.ACKNOWLEDGE, call=self._kept_received)
 
     def _answer(self, lane: int, frame: Frame) -> None:
         header, is_call = frame.header, frame.kind is Kind.CALL

@@ -84,3 +84,11 @@ def compress(data: bytes) -> bytes:
     out.append(min(len(literals), 15) << 4)
     out += extra(len(literals)) + literals
     return bytes(out)
+
+
+def join_planes(data: bytes) -> bytes:
+    """Undoes the shuffle of wire.md: the bytes of even places came first, then those of odd ones."""
+    joined = bytearray(len(data))
+    middle = (len(data) + 1) // 2
+    joined[0::2], joined[1::2] = data[:middle], data[middle:]
+    return bytes(joined)

@@ -226,6 +226,8 @@ class Node:
 
     def _forward(self, link: Link, request: Request) -> None:
         message, stamp = request.message, request.stamp
+        if link.peer.role != ROLE_COORDINATOR and stamp.term > self._term:
+            raise RemoteFailure("forbidden", f"term {stamp.term} is the coordinator's to begin")
         self._obey(stamp.term)
         held = self._held.get(message.pipeline)
         if held is None or request.actor != ACTOR_FIRST_STAGE + message.pipeline:

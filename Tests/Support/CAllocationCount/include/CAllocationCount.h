@@ -10,3 +10,7 @@ void sl_allocation_count_begin(void);
 int64_t sl_allocation_count_end(void);
 /// Bytes that were asked for between the last begin and end on the calling thread, mappings included.
 int64_t sl_allocation_byte_count(void);
+/// Bytes that the calling thread has allocated since the last begin, less those that it has freed. What another thread
+/// frees stays counted, what another one has allocated is taken off: so it means something for threads that keep to
+/// themselves.
+int64_t sl_allocation_held_byte_count(void);
