@@ -16,7 +16,8 @@ extension CoordinatorCore {
         package var stepsInFlight: Int
         package var stepsInFlightMax: Int
         package var requestCount: Int
-        package var runningCount: Int
+        /// In order of arrival.
+        package var running: [SequenceID]
         /// Sequences that the stages still know and will be told to forget.
         package var endedToTellCount: Int
         /// Counters that must be zero when nothing is left to do.
@@ -37,7 +38,7 @@ extension CoordinatorCore {
                 sealedBlockCounts: pipeline.running.map { pipeline.sequences[$0]?.sealedBlockCount ?? 0 },
                 oldestStepInFlight: pipeline.inFlight.first?.number,
                 stepsInFlight: pipeline.inFlight.count, stepsInFlightMax: pipeline.stepsInFlightMax,
-                requestCount: pipeline.sequences.count, runningCount: pipeline.running.count,
+                requestCount: pipeline.sequences.count, running: pipeline.running,
                 endedToTellCount: pipeline.endedToTell.count,
                 pendingRowCount: pipeline.promptRowsPending + pipeline.promptRowsInFlight
                     + pipeline.promptSequenceCount + pipeline.decodeStepsInFlight,

@@ -28,7 +28,8 @@ extension Pipeline {
                 isReady: isPrepared.indices.contains(index) && isPrepared[index])
         }
         return Topology.PipelineStatus(
-            pipeline: id, model: model.name, replica: replica, replicaCount: replicaCount, epoch: epoch, state: stateText, stages: stages,
+            pipeline: id, model: model.name, replica: replica, replicaCount: replicaCount, epoch: epoch,
+            state: stateText, stages: stages,
             runningCount: running.count, waitingCount: waitingCount, blockCount: plan?.blockCount ?? 0,
             freeBlockCount: isRunning ? pool.freeCount : plan?.blockCount ?? 0)
     }

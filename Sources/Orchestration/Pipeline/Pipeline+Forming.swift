@@ -95,7 +95,8 @@ extension Pipeline {
         guard let plan else { return }
         pool = BlockPool(blockCount: plan.blockCount)
         positionCountMax = min(
-            limits.contextTokenCount(of: model), plan.blockCount.multipliedReportingOverflow(by: BlockID.positionCount).partialValue)
+            limits.contextTokenCount(of: model),
+            plan.blockCount.multipliedReportingOverflow(by: BlockID.positionCount).partialValue)
         nextNumber = .first
         phase = .running
         note(.info, "epoch \(epoch) runs on \(plan.stages.count) node\(plan.stages.count == 1 ? "" : "s")")

@@ -5,11 +5,16 @@
 /// least for which the nodes' shares, min(c_i, s_i · T) each, make up the model's layers. Nodes are dealt out by their
 /// speed, the fastest first, each to the group that has least; then nodes move or change places as long as that makes
 /// the division better. What comes out is the same for the same nodes in the same order.
-struct NodeDivision {
-    struct Node: Hashable, Sendable {
+package struct NodeDivision {
+    package struct Node: Hashable, Sendable {
         /// Layers that fit into its memory.
-        var layerCapacity: Double
-        var layersPerSecond: Double
+        package var layerCapacity: Double
+        package var layersPerSecond: Double
+
+        package init(layerCapacity: Double, layersPerSecond: Double) {
+            self.layerCapacity = layerCapacity
+            self.layersPerSecond = layersPerSecond
+        }
     }
 
     /// Less is better, in this order.
@@ -44,7 +49,7 @@ struct NodeDivision {
 
     /// - Returns: for each group the indices of its nodes, in ascending order; nil when there are fewer nodes than
     ///   groups, or memory does not suffice for all groups.
-    static func groups(of nodes: [Node], count: Int, layerCount: Double) -> [[Int]]? {
+    package static func groups(of nodes: [Node], count: Int, layerCount: Double) -> [[Int]]? {
         guard count > 0, nodes.count >= count else { return nil }
         var division = NodeDivision(nodes: nodes, layerCount: layerCount, groupCount: count)
         division.improve()
@@ -112,11 +117,13 @@ struct NodeDivision {
     private mutating func judge(_ group: Int) {
         let members = nodes.indices.filter { groups[$0] == group }.map { nodes[$0] }
         missing[group] = max(0, layerCount - members.reduce(0) { $0 + $1.layerCapacity })
-        seconds[group] = missing[group] > 0 ? 0 : Self.seconds(members, layerCount: layerCount)
+        seconds[group] = Self.seconds(of: members, layerCount: layerCount) ?? 0
     }
 
     /// The least T for which the nodes' shares make up the layers: those that are full by then are passed one by one.
-    private static func seconds(_ members: [Node], layerCount: Double) -> Double {
+    /// Nil when the layers find no room.
+    package static func seconds(of members: [Node], layerCount: Double) -> Double? {
+        guard members.reduce(0, { $0 + $1.layerCapacity }) >= layerCount else { return nil }
         let order = members.sorted { $0.layerCapacity * $1.layersPerSecond < $1.layerCapacity * $0.layersPerSecond }
         var left = layerCount
         var speed = order.reduce(0) { $0 + $1.layersPerSecond }

@@ -1,12 +1,12 @@
-import Vocabulary
+package import Vocabulary
 
 /// Plans for replicas of one model, over nodes of their own.
-enum ReplicaPlanner {
+package enum ReplicaPlanner {
     /// As many plans as the nodes suffice for, up to `count`: fewer replicas that serve are better than none.
     ///
     /// - Parameter nodes: in the order in which stages may lie on them.
     /// - Throws: why not even one replica can be placed.
-    static func plans(
+    package static func plans(
         of model: ModelProfile, count: Int, on nodes: [PipelinePlanner.Node], blocks: PipelinePlanner.BlockDemand
     ) throws(PlanningFailure) -> [PipelinePlan] {
         for groupCount in stride(from: min(count, nodes.count), to: 1, by: -1) {

@@ -11,7 +11,7 @@ extension ClusterSimulation {
         for audit in audits where audit.isRunning {
             checkBlocks(audit)
             if audit.stepsInFlight > audit.stepsInFlightMax { report("\(audit.stepsInFlight) steps in flight") }
-            if audit.runningCount != audit.requestCount { report("a request is forgotten") }
+            if audit.running.count != audit.requestCount { report("a request is forgotten") }
             if audit.stepsInFlight == 0, audit.requestCount > 0 { report("requests, and no step in flight") }
         }
     }
@@ -29,8 +29,8 @@ extension ClusterSimulation {
             }
         }
         for audit in audits where audit.isRunning {
-            if audit.runningCount > model.limits.runningSequenceCountMax { report("too many sequences run") }
-            if model.waitingCount > 0, audit.runningCount == 0, audit.stepsInFlight == 0 {
+            if audit.running.count > model.limits.runningSequenceCountMax { report("too many sequences run") }
+            if model.waitingCount > 0, audit.running.count == 0, audit.stepsInFlight == 0 {
                 report("requests of \(model.model) wait while pipeline \(audit.pipeline) has nothing to do")
             }
         }

@@ -45,7 +45,8 @@ package struct ClusterSimulation {
         random = SeededRandom(seed: options.seed)
         models = (0..<options.modelCount).map {
             SimulatedModel(
-                name: SimulationOptions.modelName($0), layerCount: options.layerCount, contextLength: SimulationOptions.contextLength)
+                name: SimulationOptions.modelName($0), layerCount: options.layerCount,
+                contextLength: SimulationOptions.contextLength)
         }
         coordinator = CoordinatorCore(
             settings: options.settings, term: Term(3), models: models.map(\.profile),
@@ -166,7 +167,9 @@ package struct ClusterSimulation {
             } : nil
         let id = SequenceID(UInt64(ledgers.count + 1))
         ledgers.append(RequestLedger(request, reference: reference, arrived: now))
-        let isFirst = !ledgers.dropLast().contains { $0.request.model == request.model && $0.flow == ledgers.last?.flow }
+        let isFirst = !ledgers.dropLast().contains {
+            $0.request.model == request.model && $0.flow == ledgers.last?.flow
+        }
         if isFirst { firstWaiting.append(id) }
         tell(.requestArrived(RequestID(UInt64(ledgers.count)), request))
     }
