@@ -46,7 +46,7 @@ extension ModelReplicas {
         for index in forming {
             guard let plan = pipelines[index].plan, Self.holds(plan, on: free) else { continue }
             remove(plan, from: &free)
-            pipelines[index].prepare(plan, on: nodes, at: now)
+            prepare(index, plan, on: nodes, at: now)
             forming.removeAll { $0 == index }
         }
         if !forming.isEmpty { place(forming, on: free, among: nodes, sharerCount: sharerCount, at: now) }
@@ -66,16 +66,21 @@ extension ModelReplicas {
             for index in forming { wait(index, error, free, nodeCount: nodes.count) }
             return
         }
-        // What another replica would come back to may be gone now.
-        for index in pipelines.indices where pipelines[index].isWaiting {
-            for plan in plans { pipelines[index].yield(plan.stages.map(\.node), among: nodes) }
-        }
-        for (index, plan) in zip(forming, plans) { pipelines[index].prepare(plan, on: nodes, at: now) }
+        for (index, plan) in zip(forming, plans) { prepare(index, plan, on: nodes, at: now) }
         guard plans.count < forming.count else { return }
         let failure = PlanningFailure(
             "the \(free.count) free node\(free.count == 1 ? "" : "s") suffice for \(plans.count) more of "
                 + "\(forming.count) only")
         for index in forming.dropFirst(plans.count) { wait(index, failure, left, nodeCount: nodes.count) }
+    }
+
+    private mutating func prepare(_ index: Int, _ plan: PipelinePlan, on nodes: [NodeDescription], at now: Instant) {
+        // Others that wait may have something there, or be waiting to come back. It goes before what comes.
+        for other in pipelines.indices where other != index && pipelines[other].isWaiting {
+            pipelines[other].yield(plan.stages.map(\.node), among: nodes)
+            drain(other, at: now)
+        }
+        pipelines[index].prepare(plan, on: nodes, at: now)
     }
 
     private mutating func wait(
