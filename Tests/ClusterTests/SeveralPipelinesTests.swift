@@ -63,6 +63,7 @@ struct SeveralPipelinesTests {
         request.httpMethod = "POST"
         request.httpBody = try JSONSerialization.data(withJSONObject: [
             "model": model, "prompt": Self.prompt, "max_tokens": 16, "temperature": 0, "logprobs": 1,
+            "ignore_eos": true,
         ])
         request.setValue("application/json", forHTTPHeaderField: "Content-Type")
         let (data, response) = try await URLSession.shared.data(for: request)
