@@ -98,7 +98,7 @@ struct SeveralPipelinesTests {
         }
         #expect(answers.first?.contains("Paris") == true && Set(answers).count == 1, "\(answers)")
         let unknown = try await Self.complete("thrice", port: port)
-        #expect(unknown.hasPrefix("404") && unknown.contains("twice, once"), "\(unknown)")
+        #expect(unknown.hasPrefix("404") && unknown.contains("'twice', 'once'"), "\(unknown)")
         let metrics = try String(
             contentsOf: #require(URL(string: "http://127.0.0.1:\(port)/metrics")), encoding: .utf8)
         #expect(metrics.contains("shardline_generation_tokens_total{model_name=\"twice\"} 64"), "\(metrics)")
