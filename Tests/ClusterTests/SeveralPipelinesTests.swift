@@ -56,6 +56,17 @@ struct SeveralPipelinesTests {
         return seen
     }
 
+    /// The gateway may come up after the pipelines.
+    private static func waitForHealth(port: Int) async throws {
+        let url = try #require(URL(string: "http://127.0.0.1:\(port)/health"))
+        for _ in 0..<600 {
+            let reply = try? await URLSession.shared.data(from: url)
+            if (reply?.1 as? HTTPURLResponse)?.statusCode == 200 { return }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        Issue.record("the gateway does not come up")
+    }
+
     /// Text and log-probabilities of a greedy completion, or the error's text.
     private static func complete(_ model: String, port: Int) async throws -> String {
         var request = URLRequest(
@@ -89,6 +100,7 @@ struct SeveralPipelinesTests {
         #expect(formed.map(\.model) == ["twice", "twice", "once"] && formed.map(\.replica) == [1, 2, 1])
         #expect(Set(formed.prefix(2).map(\.nodes)) == [["x"], ["y"]])
 
+        try await Self.waitForHealth(port: port)
         // More at once than one replica runs, and the same tokens whoever computes them.
         let answers = try await withThrowingTaskGroup(of: String.self) { group in
             for index in 0..<6 {
