@@ -131,7 +131,8 @@ let package = Package(
         .target(name: "ModelWriting", dependencies: ["Models", "Tensors", "Memory"],
             path: "Tests/Support/ModelWriting", swiftSettings: strict),
         // Measures kernels and whole models, alone or against llama.cpp; built and run by tools/bench.
-        .target(name: "CMachineLoops", path: "Tests/Support/CMachineLoops", cSettings: kernelSettings),
+        .target(name: "CMachineLoops", dependencies: ["CKernels"], path: "Tests/Support/CMachineLoops",
+            cSettings: kernelSettings),
         .executableTarget(name: "shardline-bench", dependencies: ["CMachineLoops", "Inference", "ModelWriting", "Models",
             "Tensors", "Memory", "Vocabulary", argumentParser], path: "Tests/Benchmarks", swiftSettings: strict),
         // Measures the transport against bare sockets; built and run by tools/bench-wire.

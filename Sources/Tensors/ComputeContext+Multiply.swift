@@ -34,7 +34,7 @@ extension ComputeContext {
             var nanoseconds = part(first, activations, epilogue, &job.first)
             if let second { nanoseconds += part(second, activations, epilogue, &job.second) }
             if let third { nanoseconds += part(third, activations, epilogue, &job.third) }
-            job.setTileCount(tileCount(nanoseconds: nanoseconds, unitCount: job.panelCount))
+            job.setTileCount(tileCount(nanoseconds: nanoseconds, unitCount: PanelCut.unitCount(job.panelCount)))
             pool.run(job, tileCount: job.tileCount)
         }
     }
@@ -88,6 +88,19 @@ struct MultiplicationPart {
     }
 }
 
+/// Cuts panels into tiles, where it can between those that kernels multiply together.
+enum PanelCut {
+    private static let panelsPerUnit = Int(SL_PANELS_TOGETHER)
+
+    static func unitCount(_ panelCount: Int) -> Int { (panelCount + panelsPerUnit - 1) / panelsPerUnit }
+
+    static func panels(of tile: Int, of tileCount: Int, panelCount: Int) -> Range<Int> {
+        let units = unitCount(panelCount)
+        return units * tile / tileCount * panelsPerUnit
+            ..< min(units * (tile + 1) / tileCount * panelsPerUnit, panelCount)
+    }
+}
+
 /// Up to three matrices; their panels, one after the other, are the units that tiles are cut from.
 private struct MultiplicationJob: TileJob {
     let rows: UnsafePointer<sl_rows>
@@ -119,7 +132,7 @@ private struct MultiplicationJob: TileJob {
             runGroupTile(index)
             return
         }
-        let panels = panelCount * index / tileCount..<panelCount * (index + 1) / tileCount
+        let panels = PanelCut.panels(of: index, of: tileCount, panelCount: panelCount)
         run(first, panels, offset: 0)
         run(second, panels, offset: first.panelCount)
         run(third, panels, offset: first.panelCount + second.panelCount)
@@ -136,7 +149,7 @@ private struct MultiplicationJob: TileJob {
         )
         let count = ranges.0.count + ranges.1.count + ranges.2.count
         let local = index - tiles.lowerBound
-        let panels = count * local / tiles.count..<count * (local + 1) / tiles.count
+        let panels = PanelCut.panels(of: local, of: tiles.count, panelCount: count)
         run(first, panels, offset: 0, share: ranges.0)
         run(second, panels, offset: ranges.0.count, share: ranges.1)
         run(third, panels, offset: ranges.0.count + ranges.1.count, share: ranges.2)

@@ -12,6 +12,8 @@ public enum InstructionSet: String, Sendable, CaseIterable, Hashable {
     case avx512
     /// The same with byte dot products (AVX-512 VNNI).
     case avx512vnni
+    /// The same with tile registers for products of bytes (AMX).
+    case amx
     /// NEON with byte dot products, on ARM.
     case neon
 
@@ -29,6 +31,7 @@ public enum InstructionSet: String, Sendable, CaseIterable, Hashable {
         case .avxvnni: SL_ISA_AVX_VNNI
         case .avx512: SL_ISA_AVX512
         case .avx512vnni: SL_ISA_AVX512_VNNI
+        case .amx: SL_ISA_AMX
         case .neon: SL_ISA_NEON
         }
     }
@@ -40,7 +43,7 @@ public enum InstructionSet: String, Sendable, CaseIterable, Hashable {
         case .avx2, .neon: 70
         case .avxvnni: 120
         case .avx512: 100
-        case .avx512vnni: 200
+        case .avx512vnni, .amx: 200
         }
     }
 
@@ -49,7 +52,7 @@ public enum InstructionSet: String, Sendable, CaseIterable, Hashable {
         switch self {
         case .scalar: 1
         case .avx2, .avxvnni, .neon: 25
-        case .avx512, .avx512vnni: 45
+        case .avx512, .avx512vnni, .amx: 45
         }
     }
 }

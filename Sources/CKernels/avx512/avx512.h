@@ -1,5 +1,5 @@
 // The functions of the AVX-512 paths; only the quantised multiplications differ between processors with and without
-// VNNI.
+// VNNI, and with tiles.
 #pragma once
 
 #include "../common/tables.h"
@@ -11,6 +11,8 @@ SL_DECLARE_FLOAT_MULTIPLIES(SL_AVX512_NAME);
 SL_DECLARE_QUANTISED_MULTIPLIES(SL_AVX512_NAME);
 #define SL_AVX512_VNNI_NAME(x) sl_avx512_vnni_##x
 SL_DECLARE_QUANTISED_MULTIPLIES(SL_AVX512_VNNI_NAME);
+#define SL_AMX_NAME(x) sl_amx_##x
+SL_DECLARE_QUANTISED_MULTIPLIES(SL_AMX_NAME);
 
 void sl_avx512_attention_scores(const struct sl_attention_group *g);
 void sl_avx512_attention_values(const struct sl_attention_group *g);

@@ -100,5 +100,11 @@ const struct sl_kernels sl_avx512_vnni_kernels = {
     .multiply = {SL_FLOAT_MULTIPLIES(SL_AVX512_NAME), SL_QUANTISED_MULTIPLIES(SL_AVX512_VNNI_NAME)},
     SHARED_KERNELS,
 };
+
+const struct sl_kernels sl_amx_kernels = {
+    .name = "amx",
+    .multiply = {SL_FLOAT_MULTIPLIES(SL_AVX512_NAME), SL_QUANTISED_MULTIPLIES(SL_AMX_NAME)},
+    SHARED_KERNELS,
+};
 #pragma clang attribute pop
 #endif

@@ -26,6 +26,7 @@ extern const struct sl_kernels sl_avx_vnni_kernels;
 extern const struct sl_kernels sl_avx_vnni_evex_kernels;
 extern const struct sl_kernels sl_avx512_kernels;
 extern const struct sl_kernels sl_avx512_vnni_kernels;
+extern const struct sl_kernels sl_amx_kernels;
 #elif defined(__aarch64__)
 extern const struct sl_kernels sl_neon_kernels;
 #endif

@@ -8,6 +8,8 @@
 
 /// Rows of a weight panel; rows of a matrix are padded to a multiple of it.
 #define SL_PANEL_ROWS 16
+/// Panels that some paths multiply together: work is best divided at multiples of it.
+#define SL_PANELS_TOGETHER 2
 /// Columns of a quantised block, of weights and of activations.
 #define SL_BLOCK_COLUMNS 32
 /// Columns of a unit of the K formats: eight blocks under one header.
@@ -47,6 +49,7 @@ enum sl_isa {
     SL_ISA_AVX_VNNI,
     SL_ISA_AVX512,
     SL_ISA_AVX512_VNNI,
+    SL_ISA_AMX,
     SL_ISA_NEON,
     SL_ISA_COUNT
 };

@@ -119,6 +119,7 @@ final class MachineLoops {
             case .avxvnni: [SL_LOOP_AVX_VNNI, SL_LOOP_AVX512_VNNI_YMM]
             case .avx512: [SL_LOOP_AVX512, SL_LOOP_AVX2]
             case .avx512vnni: [SL_LOOP_AVX512_VNNI, SL_LOOP_AVX512_VNNI_YMM]
+            case .amx: [SL_LOOP_AMX]
             case .neon: [SL_LOOP_NEON_DOT]
             }
         let available = wanted.filter { sl_loop_is_available($0) != 0 }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "sl_kernels.h"
+
 // Independent sums: enough to cover four cycles of latency at two instructions a cycle, few enough for 16 registers.
 #define CHAINS 12
 
@@ -50,6 +52,28 @@ LOOP(dot_avx512, "avx512f,avx512bw", __m512i, __m512i, 64,
 LOOP(dot_avx512_vnni, "avx512f,avx512vnni", __m512i, __m512i, 64, sums[c] = _mm512_dpbusd_epi32(sums[c], a, b))
 LOOP(dot_avx512_vnni_ymm, "avx512f,avx512vl,avx512vnni", __m256i, __m256i, 32,
     sums[c] = _mm256_dpbusd_epi32(sums[c], a, b))
+
+// The register numbers stand in the instructions: six sums, as one of the others holds each factor.
+__attribute__((target("amx-tile,amx-int8"))) static int64_t dot_amx(int64_t multiply_add_count)
+{
+    enum { SUMS = 6, TILE = 16 * 64 * 16 };
+    const int64_t passes = multiply_add_count / (SUMS * TILE) + 1;
+    struct {
+        uint8_t palette, start_row, reserved[14];
+        uint16_t row_bytes[16];
+        uint8_t rows[16];
+    } configuration = {.palette = 1};
+    for (int tile = 0; tile < 8; tile++) configuration.row_bytes[tile] = 64, configuration.rows[tile] = 16;
+    _tile_loadconfig(&configuration);
+    _tile_zero(0), _tile_zero(1), _tile_zero(2), _tile_zero(3), _tile_zero(4), _tile_zero(5), _tile_zero(6), _tile_zero(7);
+    for (int64_t pass = 0; pass < passes; pass++) {
+        _tile_dpbssd(0, 6, 7), _tile_dpbssd(1, 6, 7), _tile_dpbssd(2, 6, 7);
+        _tile_dpbssd(3, 6, 7), _tile_dpbssd(4, 6, 7), _tile_dpbssd(5, 6, 7);
+    }
+    _tile_release();
+    return passes * SUMS * TILE;
+}
+
 LOOP(fma_avx2, "avx2,fma", __m256, __m256, 8, sums[c] = _mm256_fmadd_ps(a, b, sums[c]))
 LOOP(fma_avx512, "avx512f", __m512, __m512, 16, sums[c] = _mm512_fmadd_ps(a, b, sums[c]))
 
@@ -137,6 +161,7 @@ int32_t sl_loop_is_available(enum sl_loop_set set)
     case SL_LOOP_AVX512_VNNI_YMM:
         return __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl") &&
             __builtin_cpu_supports("fma");
+    case SL_LOOP_AMX: return sl_kernels_find(SL_ISA_AMX) != NULL;
 #elif defined(__aarch64__)
     case SL_LOOP_NEON_DOT: return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
 #endif
@@ -153,6 +178,7 @@ int64_t sl_loop_dot(enum sl_loop_set set, int64_t multiply_add_count)
     case SL_LOOP_AVX512: return dot_avx512(multiply_add_count);
     case SL_LOOP_AVX512_VNNI: return dot_avx512_vnni(multiply_add_count);
     case SL_LOOP_AVX512_VNNI_YMM: return dot_avx512_vnni_ymm(multiply_add_count);
+    case SL_LOOP_AMX: return dot_amx(multiply_add_count);
 #elif defined(__aarch64__)
     case SL_LOOP_NEON_DOT: return dot_neon(multiply_add_count);
 #endif
@@ -168,7 +194,8 @@ int64_t sl_loop_fma(enum sl_loop_set set, int64_t multiply_add_count)
     case SL_LOOP_AVX_VNNI:
     case SL_LOOP_AVX512_VNNI_YMM: return fma_avx2(multiply_add_count);
     case SL_LOOP_AVX512:
-    case SL_LOOP_AVX512_VNNI: return fma_avx512(multiply_add_count);
+    case SL_LOOP_AVX512_VNNI:
+    case SL_LOOP_AMX: return fma_avx512(multiply_add_count);
 #elif defined(__aarch64__)
     case SL_LOOP_NEON_DOT: return fma_neon(multiply_add_count);
 #endif

@@ -12,6 +12,7 @@ enum sl_loop_set {
     SL_LOOP_AVX512,         // vpmaddubsw + vpmaddwd + vpaddd on 64 bytes; vfmadd on 16 floats
     SL_LOOP_AVX512_VNNI,    // vpdpbusd on 64 bytes; vfmadd on 16 floats
     SL_LOOP_AVX512_VNNI_YMM, // vpdpbusd on 32 bytes; vfmadd on 8 floats
+    SL_LOOP_AMX,            // tdpbssd of 16 rows x 64 bytes x 16 columns; vfmadd on 16 floats
     SL_LOOP_NEON_DOT,       // sdot on 16 bytes; fmla on 4 floats
     SL_LOOP_SET_COUNT
 };
