@@ -373,7 +373,7 @@ const ProtobufCMessageDescriptor shardline__v1__stage_status__descriptor =
   (ProtobufCMessageInit) shardline__v1__stage_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor shardline__v1__pipeline_status__field_descriptors[9] =
+static const ProtobufCFieldDescriptor shardline__v1__pipeline_status__field_descriptors[11] =
 {
   {
     "pipeline",
@@ -483,6 +483,30 @@ static const ProtobufCFieldDescriptor shardline__v1__pipeline_status__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "replica",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Shardline__V1__PipelineStatus, replica),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "replica_count",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Shardline__V1__PipelineStatus, replica_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned shardline__v1__pipeline_status__field_indices_by_name[] = {
   7,   /* field[7] = block_count */
@@ -490,6 +514,8 @@ static const unsigned shardline__v1__pipeline_status__field_indices_by_name[] = 
   8,   /* field[8] = free_block_count */
   1,   /* field[1] = model */
   0,   /* field[0] = pipeline */
+  9,   /* field[9] = replica */
+  10,   /* field[10] = replica_count */
   5,   /* field[5] = running_count */
   4,   /* field[4] = stages */
   3,   /* field[3] = state */
@@ -498,7 +524,7 @@ static const unsigned shardline__v1__pipeline_status__field_indices_by_name[] = 
 static const ProtobufCIntRange shardline__v1__pipeline_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor shardline__v1__pipeline_status__descriptor =
 {
@@ -508,7 +534,7 @@ const ProtobufCMessageDescriptor shardline__v1__pipeline_status__descriptor =
   "Shardline__V1__PipelineStatus",
   "shardline.v1",
   sizeof(Shardline__V1__PipelineStatus),
-  9,
+  11,
   shardline__v1__pipeline_status__field_descriptors,
   shardline__v1__pipeline_status__field_indices_by_name,
   1,  shardline__v1__pipeline_status__number_ranges,

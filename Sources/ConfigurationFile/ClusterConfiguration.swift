@@ -8,6 +8,7 @@ public struct ClusterConfiguration: Hashable, Sendable {
     public var gateway: Gateway
     /// At least one; served names are unique.
     public var models: [Model]
+    /// Of models that say nothing else.
     public var batching: Batching
     /// At least one; names are unique.
     public var nodes: [Node]
@@ -102,20 +103,26 @@ public struct ClusterConfiguration: Hashable, Sendable {
         public var path: String
         /// Positions of the longest sequence; nil: what the model was made for, as far as memory goes.
         public var contextLength: Int?
-        /// Positions of all sequences together; nil: as many as memory allows.
+        /// Positions of all sequences of a replica together; nil: as many as memory allows.
         public var kvCacheTokenCount: Int?
-        /// The most sequences at once; nil: the coordinator's default.
+        /// The most sequences at once in a replica; nil: the coordinator's default.
         public var sequenceCountMax: Int?
+        /// Pipelines that serve the model, each on nodes of its own and with KV and sequences of its own.
+        public var replicaCount: Int
+        /// How its requests are batched: `batching` of the file, with what the model says otherwise.
+        public var batching: Batching
 
         public init(
             name: String, path: String, contextLength: Int? = nil, kvCacheTokenCount: Int? = nil,
-            sequenceCountMax: Int? = nil
+            sequenceCountMax: Int? = nil, replicaCount: Int = 1, batching: Batching = Batching()
         ) {
             self.name = name
             self.path = path
             self.contextLength = contextLength
             self.kvCacheTokenCount = kvCacheTokenCount
             self.sequenceCountMax = sequenceCountMax
+            self.replicaCount = replicaCount
+            self.batching = batching
         }
 
         /// Where `node` finds the file: in its own model folder, if it has one.

@@ -19,13 +19,16 @@ struct ClusterConfigurationReader {
         ])
         let security = try SecurityReader(allowsInsecure: allowsInsecure, resolved: resolved).read(top)
         let hosts = HostReader()
-        let models = try self.models(top.required("models", example: Self.exampleModel))
+        let batching = try self.batching(top)
+        let modelsValue = try top.required("models", example: Self.exampleModel)
+        let models = try self.models(modelsValue, batching: batching)
         let nodes = try self.nodes(top.required("nodes", example: Self.exampleNode), hosts: hosts)
         let configuration = ClusterConfiguration(
             coordinator: try coordinator(top, nodeCount: nodes.count, hosts: hosts),
-            gateway: try gateway(top, isInsecure: security.isInsecure), models: models, batching: try batching(top),
+            gateway: try gateway(top, isInsecure: security.isInsecure), models: models, batching: batching,
             nodes: nodes, isInsecure: security.isInsecure, security: security.settings, logging: try logging(top))
         try checkListeners(configuration, root: root)
+        try checkReplicas(configuration, root: root)
         return configuration
     }
 
@@ -62,12 +65,14 @@ struct ClusterConfigurationReader {
         return result
     }
 
-    private func models(_ value: ConfigurationValue) throws(ConfigurationError) -> [ClusterConfiguration.Model] {
+    private func models(
+        _ value: ConfigurationValue, batching: ClusterConfiguration.Batching
+    ) throws(ConfigurationError) -> [ClusterConfiguration.Model] {
         var models: [ClusterConfiguration.Model] = []
         for item in try value.list() {
-            let section = try item.section(knownKeys: [
-                "name", "path", "context_length", "kv_cache_tokens", "max_num_seqs",
-            ])
+            let section = try item.section(
+                knownKeys: ["name", "path", "context_length", "kv_cache_tokens", "max_num_seqs", "replicas"]
+                    + Self.batchingKeys)
             let nameValue = try section.required("name", example: "smollm2")
             let name = try nameValue.text()
             guard name.utf8.count <= 256 else {
@@ -83,24 +88,39 @@ struct ClusterConfigurationReader {
                     contextLength: try section.optionalInteger("context_length", in: 1...(1 << 24), unit: "tokens"),
                     kvCacheTokenCount: try section.optionalInteger(
                         "kv_cache_tokens", in: BlockID.positionCount...(1 << 32), unit: "tokens"),
-                    sequenceCountMax: try section.optionalInteger("max_num_seqs", in: 1...65536)))
+                    sequenceCountMax: try section.optionalInteger("max_num_seqs", in: 1...65536),
+                    replicaCount: try section.optionalInteger("replicas", in: 1...1024) ?? 1,
+                    batching: try self.batching(section, over: batching)))
         }
         guard !models.isEmpty else { throw value.error("the list is empty; it needs at least one model") }
         return models
     }
 
     private func batching(_ top: ConfigurationSection) throws(ConfigurationError) -> ClusterConfiguration.Batching {
-        var result = ClusterConfiguration.Batching()
-        let keys = ["step_rows", "max_waiting_requests", "max_waiting_requests_per_user", "request_time_limit"]
-        guard let section = try top.optionalSection("batching", knownKeys: keys) else { return result }
+        let section = try top.optionalSection("batching", knownKeys: Self.batchingKeys)
+        return try section.map { section throws(ConfigurationError) in
+            try batching(section, over: ClusterConfiguration.Batching())
+        } ?? ClusterConfiguration.Batching()
+    }
+
+    private static let batchingKeys = [
+        "step_rows", "max_waiting_requests", "max_waiting_requests_per_user", "request_time_limit",
+    ]
+
+    /// What the section says, and `defaults` where it says nothing.
+    private func batching(
+        _ section: ConfigurationSection, over defaults: ClusterConfiguration.Batching
+    ) throws(ConfigurationError) -> ClusterConfiguration.Batching {
+        var result = defaults
         result.stepRowCountMax = try section.optionalInteger("step_rows", in: 1...4096) ?? result.stepRowCountMax
         result.waitingRequestCountMax =
             try section.optionalInteger("max_waiting_requests", in: 1...1_000_000) ?? result.waitingRequestCountMax
         result.waitingRequestCountMaxPerUser =
             try section.optionalInteger("max_waiting_requests_per_user", in: 1...1_000_000)
             ?? result.waitingRequestCountMaxPerUser
-        result.requestTimeLimitSeconds = try section.optionalInteger(
-            "request_time_limit", in: 1...86_400, unit: "seconds")
+        result.requestTimeLimitSeconds =
+            try section.optionalInteger("request_time_limit", in: 1...86_400, unit: "seconds")
+            ?? result.requestTimeLimitSeconds
         return result
     }
 
@@ -201,6 +221,22 @@ struct ClusterConfigurationReader {
     }
 
     // MARK: - What must agree
+
+    /// Replicas of a model share no node.
+    private func checkReplicas(
+        _ configuration: ClusterConfiguration, root: ConfigurationValue
+    ) throws(ConfigurationError) {
+        for (index, model) in configuration.models.enumerated()
+        where model.replicaCount > configuration.nodes.count {
+            let message =
+                "is \(model.replicaCount), but each replica needs a node of its own, and 'nodes' lists "
+                + "\(configuration.nodes.count); lower it or list more"
+            guard let value = root.descendant("models[\(index)].replicas") else {
+                throw ConfigurationError(path: path, keyPath: "models[\(index)].replicas", message: message)
+            }
+            throw value.error(message)
+        }
+    }
 
     /// Two listeners on one host and port cannot both start.
     private func checkListeners(

@@ -22,21 +22,28 @@ public struct Topology: Hashable, Sendable {
     public struct PipelineStatus: Hashable, Sendable {
         public var pipeline: PipelineID
         public var model: String
+        /// Counted from 1, among the pipelines of the model.
+        public var replica: Int
+        /// Pipelines that the model is to have.
+        public var replicaCount: Int
         public var epoch: Epoch
         /// "waiting for nodes", "loading", "running".
         public var state: String
         public var stages: [StageStatus]
         public var runningCount: Int
+        /// Requests that wait for any pipeline of the model.
         public var waitingCount: Int
         public var blockCount: Int
         public var freeBlockCount: Int
 
         public init(
-            pipeline: PipelineID, model: String, epoch: Epoch, state: String, stages: [StageStatus], runningCount: Int,
-            waitingCount: Int, blockCount: Int, freeBlockCount: Int
+            pipeline: PipelineID, model: String, replica: Int = 1, replicaCount: Int = 1, epoch: Epoch, state: String,
+            stages: [StageStatus], runningCount: Int, waitingCount: Int, blockCount: Int, freeBlockCount: Int
         ) {
             self.pipeline = pipeline
             self.model = model
+            self.replica = replica
+            self.replicaCount = replicaCount
             self.epoch = epoch
             self.state = state
             self.stages = stages

@@ -50,6 +50,7 @@ struct LocalCommand: AsyncParsableCommand {
             throw ValidationError("\(name) must be 0 to 65535, not \(port)")
         }
         try serving.validateLimits()
+        try serving.checkReplicas(nodeCount: nodes)
     }
 
     func run() async throws {
@@ -57,7 +58,7 @@ struct LocalCommand: AsyncParsableCommand {
         let served = try ServedModelFile(path: model, name: servedModelName)
         var settings = CoordinatorSettings()
         settings.nodeCountMin = nodes
-        serving.apply(to: &settings)
+        serving.apply(to: &settings.limits)
         let authority = try authority(logger: logger)
         defer { authority?.remove() }
         let security = try authority.map {

@@ -31,8 +31,8 @@ enum ProgramEnvironment {
     private static let authority = EnvironmentDefaults([.option("data-directory"), .option("config")])
 
     private static let serving: [EnvironmentDefaults.Flag] = [
-        .option("ctx-size", short: "c"), .option("max-num-seqs"), .option("step-rows"), .option("kv-cache-tokens"),
-        .option("instruction-set"), .option("log-level"),
+        .option("ctx-size", short: "c"), .option("replicas"), .option("max-num-seqs"), .option("step-rows"),
+        .option("kv-cache-tokens"), .option("instruction-set"), .option("log-level"),
     ]
 
     private static let asking: [EnvironmentDefaults.Flag] = [

@@ -54,26 +54,26 @@ struct ServeCommand: AsyncParsableCommand {
         await coordinator.shutdown()
     }
 
-    /// The file's limits, with the command line's over them. The coordinator has one set for all models.
     private func settings(_ cluster: ClusterConfiguration) throws -> CoordinatorSettings {
         var settings = CoordinatorSettings()
         settings.nodeCountMin = cluster.minimumNodeCount
-        settings.stepRowCountMax = cluster.batching.stepRowCountMax
-        settings.waitingRequestCountMax = cluster.batching.waitingRequestCountMax
-        settings.waitingRequestCountMaxPerTenant = cluster.batching.waitingRequestCountMaxPerUser
-        settings.requestTimeLimit = cluster.batching.requestTimeLimitSeconds.map { .seconds(UInt64($0)) }
-        let limits = Set(cluster.models.map { [$0.contextLength, $0.kvCacheTokenCount, $0.sequenceCountMax] })
-        guard limits.count <= 1 else {
-            throw BadConfiguration(
-                "\(config): models: context_length, kv_cache_tokens and max_num_seqs must be the same for all models; "
-                    + "limits of each model are not supported yet")
-        }
-        if let model = cluster.models.first {
-            settings.contextTokenCountMax = model.contextLength
-            settings.kvTokenCountMax = model.kvCacheTokenCount
-            settings.runningSequenceCountMax = model.sequenceCountMax ?? settings.runningSequenceCountMax
-        }
-        serving.apply(to: &settings)
+        for model in cluster.models { settings.modelLimits[model.name] = try limits(of: model, in: cluster) }
         return settings
+    }
+
+    /// The file's limits, with the command line's over them.
+    private func limits(of model: ClusterConfiguration.Model, in cluster: ClusterConfiguration) throws -> ModelLimits {
+        var limits = ModelLimits()
+        limits.replicaCount = model.replicaCount
+        limits.contextTokenCountMax = model.contextLength
+        limits.kvTokenCountMax = model.kvCacheTokenCount
+        limits.runningSequenceCountMax = model.sequenceCountMax ?? limits.runningSequenceCountMax
+        limits.stepRowCountMax = model.batching.stepRowCountMax
+        limits.waitingRequestCountMax = model.batching.waitingRequestCountMax
+        limits.waitingRequestCountMaxPerTenant = model.batching.waitingRequestCountMaxPerUser
+        limits.requestTimeLimit = model.batching.requestTimeLimitSeconds.map { .seconds(UInt64($0)) }
+        serving.apply(to: &limits)
+        try serving.checkReplicas(nodeCount: cluster.nodes.count)
+        return limits
     }
 }

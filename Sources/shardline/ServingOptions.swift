@@ -5,18 +5,22 @@ import Telemetry
 import Tensors
 import Vocabulary
 
-/// Flags that `local` and `serve` share.
+/// Flags that `local` and `serve` share. Those of a model hold for every model.
 struct ServingOptions: ParsableArguments {
     @Option(name: [.customShort("c"), .long], help: "Tokens of context to serve (default: the model's).")
     var ctxSize: Int?
 
-    @Option(name: .long, help: "Sequences that run at once (default: 64).")
+    @Option(name: .long, help: "Pipelines of each model, on nodes of their own (default: 1).")
+    var replicas: Int?
+
+    @Option(name: .long, help: "Sequences that run at once in a replica (default: 64).")
     var maxNumSeqs: Int?
 
     @Option(name: .long, help: "Rows of a step: prompt and decode rows together (default: 64).")
     var stepRows: Int?
 
-    @Option(name: .long, help: "Positions in the KV cache (default: what memory allows, up to four contexts).")
+    @Option(
+        name: .long, help: "Positions in the KV cache of a replica (default: what memory allows, up to four contexts).")
     var kvCacheTokens: Int?
 
     @Option(name: .long, help: "Kernels to use: \(InstructionSet.allCases.map(\.rawValue).joined(separator: ", ")).")
@@ -28,7 +32,8 @@ struct ServingOptions: ParsableArguments {
     func validateLimits() throws {
         let limits = [
             ("--ctx-size", ctxSize ?? 1, 1...(1 << 24)), ("--max-num-seqs", maxNumSeqs ?? 1, 1...65_536),
-            ("--step-rows", stepRows ?? 1, 1...4_096), ("--kv-cache-tokens", kvCacheTokens ?? 32, 32...(1 << 30)),
+            ("--replicas", replicas ?? 1, 1...1_024), ("--step-rows", stepRows ?? 1, 1...4_096),
+            ("--kv-cache-tokens", kvCacheTokens ?? 32, 32...(1 << 30)),
         ]
         for (flag, value, range) in limits where !range.contains(value) {
             throw ValidationError("\(flag) must be \(range.lowerBound) to \(range.upperBound), not \(value)")
@@ -42,12 +47,22 @@ struct ServingOptions: ParsableArguments {
         }
     }
 
-    /// Puts what was given on the command line over what `settings` hold.
-    func apply(to settings: inout CoordinatorSettings) {
-        if let ctxSize { settings.contextTokenCountMax = ctxSize }
-        if let maxNumSeqs { settings.runningSequenceCountMax = maxNumSeqs }
-        if let stepRows { settings.stepRowCountMax = stepRows }
-        if let kvCacheTokens { settings.kvTokenCountMax = kvCacheTokens }
+    /// Replicas of a model share no node.
+    func checkReplicas(nodeCount: Int) throws {
+        if let replicas, replicas > nodeCount {
+            throw ValidationError(
+                "--replicas is \(replicas), but there are only \(nodeCount) nodes, and each replica needs one of its "
+                    + "own at least")
+        }
+    }
+
+    /// Puts what was given on the command line over what `limits` hold.
+    func apply(to limits: inout ModelLimits) {
+        if let ctxSize { limits.contextTokenCountMax = ctxSize }
+        if let replicas { limits.replicaCount = replicas }
+        if let maxNumSeqs { limits.runningSequenceCountMax = maxNumSeqs }
+        if let stepRows { limits.stepRowCountMax = stepRows }
+        if let kvCacheTokens { limits.kvTokenCountMax = kvCacheTokens }
     }
 
     /// - Parameter configured: the level of a configuration, which the flag overrides.

@@ -64,7 +64,7 @@ private struct Watcher: Service {
                     await announce()
                 }
                 let sample = await coordinator.throughputSample()
-                Self.show(sample)
+                Self.show(await coordinator.topology())
                 let elapsed = (clock.now - start).components
                 let nanoseconds = UInt64(elapsed.seconds) * 1_000_000_000 + UInt64(elapsed.attoseconds / 1_000_000_000)
                 if let line = throughput.line(for: sample, atNanoseconds: nanoseconds) { logger.info("\(line)") }
@@ -74,10 +74,18 @@ private struct Watcher: Service {
     }
 
     /// Gauges for `/metrics`; the counters are kept where tokens are counted.
-    private static func show(_ sample: ThroughputLog.Sample) {
+    private static func show(_ topology: Topology) {
         let metrics = Telemetry.metrics
-        metrics.gauge("num_requests_running", help: "Requests that hold KV.").set(sample.runningRequestCount)
-        metrics.gauge("num_requests_waiting", help: "Requests that wait.").set(sample.waitingRequestCount)
-        metrics.gauge("kv_cache_usage_perc", help: "Share of KV blocks in use, 0 to 1.").set(sample.kvCacheUse)
+        for pipeline in topology.pipelines {
+            let model = ("model_name", pipeline.model)
+            let labels = [model, ("replica", "\(pipeline.replica)")]
+            let blockCount = Double(max(1, pipeline.blockCount))
+            metrics.gauge("num_requests_running", help: "Requests that hold KV.", labels: labels)
+                .set(pipeline.runningCount)
+            metrics.gauge("kv_cache_usage_perc", help: "Share of KV blocks in use, 0 to 1.", labels: labels)
+                .set(Double(pipeline.blockCount - pipeline.freeBlockCount) / blockCount)
+            metrics.gauge("num_requests_waiting", help: "Requests that wait for any replica.", labels: [model])
+                .set(pipeline.waitingCount)
+        }
     }
 }

@@ -8,7 +8,9 @@ struct TopologyTable {
     var text: String {
         var lines: [String] = []
         for pipeline in topology.pipelines {
-            lines.append("\(pipeline.model): \(pipeline.state), epoch \(pipeline.epoch)")
+            let replica = pipeline.replicaCount > 1 ? ", replica \(pipeline.replica) of \(pipeline.replicaCount)" : ""
+            lines.append("\(pipeline.model)\(replica): \(pipeline.state), epoch \(pipeline.epoch)")
+            if pipeline.stages.isEmpty { continue }
             var rows = [["node", "pid", "layers", "also", "weights", "KV", "state"]]
             for stage in pipeline.stages { rows.append(row(of: stage)) }
             lines += Self.aligned(rows)
@@ -72,6 +74,7 @@ private struct TopologyJSON: Encodable {
     struct PipelineJSON: Encodable {
         var id: UInt32
         var model, state: String
+        var replica, replicas: Int
         var epoch: UInt64
         var running, waiting, blocks, freeBlocks: Int
         var stages: [StageJSON]
@@ -93,7 +96,8 @@ private struct TopologyJSON: Encodable {
         pipelines = topology.pipelines.map { pipeline in
             PipelineJSON(
                 id: pipeline.pipeline.rawValue, model: pipeline.model, state: pipeline.state,
-                epoch: pipeline.epoch.rawValue, running: pipeline.runningCount, waiting: pipeline.waitingCount,
+                replica: pipeline.replica, replicas: pipeline.replicaCount, epoch: pipeline.epoch.rawValue,
+                running: pipeline.runningCount, waiting: pipeline.waitingCount,
                 blocks: pipeline.blockCount, freeBlocks: pipeline.freeBlockCount,
                 stages: pipeline.stages.map { stage in
                     StageJSON(

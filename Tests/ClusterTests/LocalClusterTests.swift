@@ -63,8 +63,8 @@ struct LocalClusterTests {
         defer { _ = cluster.stop() }
         _ = try await cluster.complete("The capital of France is", tokenCount: 7)
         let text = try String(contentsOf: #require(URL(string: cluster.url + "/metrics")), encoding: .utf8)
-        #expect(text.contains("shardline_generation_tokens_total 7"))
-        #expect(text.contains("shardline_prompt_tokens_total 5"))
+        #expect(text.contains("shardline_generation_tokens_total{model_name=\"test\"} 7"))
+        #expect(text.contains("shardline_prompt_tokens_total{model_name=\"test\"} 5"))
     }
 
     @Test func noNodeOutlivesAKilledParent() async throws {

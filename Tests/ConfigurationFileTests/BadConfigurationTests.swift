@@ -98,6 +98,13 @@ import Testing
         .top("logging: {level: loud}", "logging.level: 'loud' is no level; choose one of: trace, debug"),
         .top("batching: {step_rows: 0}", "batching.step_rows: expected a whole number from 1 to 4096, got 0"),
         .top("batching: {max_waiting_requests: -5}", "batching.max_waiting_requests"),
+        .model("path: p\n    replicas: 0", "models[0].replicas: expected a whole number from 1 to 1024, got 0"),
+        .model(
+            "path: p\n    replicas: 2",
+            "c.yaml:5:15: models[0].replicas: is 2, but each replica needs a node of its own",
+            "'nodes' lists 1; lower it or list more"),
+        .model("path: p\n    step_rows: 0", "models[0].step_rows: expected a whole number from 1 to 4096, got 0"),
+        .model("path: p\n    max_waiting_request: 1", "(did you mean 'max_waiting_requests'?)"),
         .model("path: 5", "models[0].path: expected text, got the number 5"),
         .model("paht: p", "c.yaml:4:5: models[0]: unknown key 'paht' in models[0] (did you mean 'path'?)"),
         .model("context_length: 8192", "models[0]: needs the key 'path'"),

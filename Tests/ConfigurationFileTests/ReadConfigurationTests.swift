@@ -17,7 +17,7 @@ import Vocabulary
 
     @Test func everyReadyConfigurationIsValid() throws {
         let names = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path)
-        #expect(names.count >= 4)
+        #expect(names.count >= 5)
         for name in names {
             #expect(name.hasSuffix(".yaml"), "\(name) is no configuration")
             let configuration = try ClusterConfiguration.load(path: Self.folder.appending(path: name).path)
@@ -50,8 +50,8 @@ import Vocabulary
                 gateway: {host: "::1", port: 0}
                 models:
                   - {name: one, path: /m/one.gguf, context_length: 4096, kv_cache_tokens: 8192, max_num_seqs: 7}
-                  - {name: "2", path: two.gguf}
-                batching: {step_rows: 256, max_waiting_requests: 9}
+                  - {name: "2", path: two.gguf, replicas: 2, step_rows: 32, request_time_limit: 60}
+                batching: {step_rows: 256, max_waiting_requests: 9, request_time_limit: 90}
                 nodes:
                   - name: a
                     host: example.org
@@ -75,12 +75,16 @@ import Vocabulary
             configuration.models == [
                 ClusterConfiguration.Model(
                     name: "one", path: "/m/one.gguf", contextLength: 4096, kvCacheTokenCount: 8192,
-                    sequenceCountMax: 7),
-                ClusterConfiguration.Model(name: "2", path: "conf/two.gguf"),
+                    sequenceCountMax: 7, batching: configuration.batching),
+                ClusterConfiguration.Model(
+                    name: "2", path: "conf/two.gguf", replicaCount: 2,
+                    batching: ClusterConfiguration.Batching(
+                        stepRowCountMax: 32, waitingRequestCountMax: 9, requestTimeLimitSeconds: 60)),
             ])
         #expect(
             configuration.batching
-                == ClusterConfiguration.Batching(stepRowCountMax: 256, waitingRequestCountMax: 9))
+                == ClusterConfiguration.Batching(
+                    stepRowCountMax: 256, waitingRequestCountMax: 9, requestTimeLimitSeconds: 90))
         let first = try configuration.node(named: "a", path: "c")
         #expect(
             first

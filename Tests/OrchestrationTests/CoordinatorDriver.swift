@@ -24,8 +24,13 @@ struct CoordinatorDriver {
     }
 
     init(_ settings: CoordinatorSettings = Self.settings()) {
+        self.init(settings, models: [Self.model])
+    }
+
+    init(_ settings: CoordinatorSettings, models: [SimulatedModel]) {
         core = CoordinatorCore(
-            settings: settings, term: Self.term, models: [Self.model.profile], texts: ["m": Self.model])
+            settings: settings, term: Self.term, models: models.map(\.profile),
+            texts: Dictionary(models.map { ($0.profile.name, $0) }, uniquingKeysWith: { first, _ in first }))
     }
 
     /// A running pipeline over so many nodes.
@@ -66,7 +71,8 @@ struct CoordinatorDriver {
     }
 
     mutating func lose(_ index: Int, incarnation: UInt64 = 1) {
-        steps = []
+        let lost = core.topology().pipelines.filter { $0.stages.contains { $0.node == Self.node(index) } }
+        steps.removeAll { step in lost.contains { $0.pipeline == step.pipeline } }
         tell(.nodeLost(Self.node(index), Incarnation(incarnation), reason: "gone"))
     }
 
@@ -106,16 +112,23 @@ struct CoordinatorDriver {
 
     // MARK: Steps
 
-    /// The oldest step comes back; every sampled token is `token`.
+    /// The oldest step, or the oldest of a pipeline, comes back; every sampled token is `token`.
     @discardableResult
-    mutating func finishStep(token: TokenID = 20) -> Step? {
-        guard !steps.isEmpty else { return nil }
-        let step = steps.removeFirst()
-        tell(.stepFinished(lastNode, Self.result(of: step, token: token), Self.term))
+    mutating func finishStep(of pipeline: UInt32? = nil, token: TokenID = 20) -> Step? {
+        let place = steps.firstIndex { pipeline == nil || $0.pipeline.rawValue == pipeline }
+        guard let place else { return nil }
+        let step = steps.remove(at: place)
+        let last = core.topology().pipelines[Int(step.pipeline.rawValue) - 1].stages.last?.node
+        tell(.stepFinished(last ?? .coordinator, Self.result(of: step, token: token), Self.term))
         return step
     }
 
     var lastNode: NodeID { core.topology().pipelines[0].stages.last?.node ?? .coordinator }
+
+    /// The pipeline where the request runs.
+    func home(of request: RequestID) -> UInt32? {
+        core.audits.first { $0.running.contains(SequenceID(request.rawValue)) }?.pipeline.rawValue
+    }
 
     static func result(of step: Step, token: TokenID) -> StepResult {
         let outputs = step.sequences.filter { $0.samples || $0.scores }.map { rows -> SequenceOutput in

@@ -26,15 +26,22 @@ import Testing
     @Test func undisturbedClusters() {
         var preemptionCount = 0
         var cachedTokenCount = 0
+        var severalCount = 0
+        var moveCount = 0
         for seed in Self.seeds {
             let simulation = run(seed, hasFaults: false)
             #expect(simulation.problems.isEmpty)
+            if simulation.statistics.busyPipelineCount > simulation.options.modelCount { severalCount += 1 }
+            moveCount += simulation.statistics.moveCount
             preemptionCount += simulation.statistics.preemptionCount
             cachedTokenCount += simulation.statistics.cachedTokenCount
         }
         // The pools are small enough to make room in.
         #expect(preemptionCount >= Self.seeds.count / 4)
         #expect(cachedTokenCount >= Self.seeds.count * 10)
+        // Replicas share the work, and those put back at one go on at another.
+        #expect(severalCount >= Self.seeds.count / 8)
+        #expect(moveCount > 0)
     }
 
     @Test func clustersWithFaults() {

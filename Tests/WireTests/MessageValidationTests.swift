@@ -233,6 +233,12 @@ import Wire
                 $0.number(9, 2)
             }
         }
+        expect(TopologyReply.self, refuses: "TopologyReply.pipelines[0].replica") {
+            $0.message(2) {
+                $0.number(10, 3)
+                $0.number(11, 2)
+            }
+        }
         expect(TopologyReply.self, refuses: "TopologyReply.nodes: 4097 elements") { writer in
             for _ in 0...4096 { writer.message(1) { _ in } }
         }

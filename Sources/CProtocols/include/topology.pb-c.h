@@ -67,10 +67,15 @@ struct  Shardline__V1__PipelineStatus
   uint32_t waiting_count;
   uint32_t block_count;
   uint32_t free_block_count;
+  /*
+   * From 1 on, among the pipelines of the model; at most replica_count. Both are absent for a model's only pipeline.
+   */
+  uint32_t replica;
+  uint32_t replica_count;
 };
 #define SHARDLINE__V1__PIPELINE_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&shardline__v1__pipeline_status__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, 0, 0 }
+    , 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, 0, 0, 0, 0 }
 
 
 /*

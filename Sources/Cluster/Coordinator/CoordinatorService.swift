@@ -52,7 +52,8 @@ public final class CoordinatorService: GenerationService {
         let core = CoordinatorCore(
             settings: settings, term: term, models: models.map(\.profile), texts: texts)
         let shell = CoordinatorShell(
-            core: core, term: term, revokedSerials: security?.revokedSerials, system: system, logger: logger)
+            core: core, term: term, models: models.map(\.profile.name), revokedSerials: security?.revokedSerials,
+            system: system, logger: logger)
         self.shell = shell
         self.models = models.map(\.profile)
         coordinator = system.withObject(WellKnownObject.coordinator) { [system] in

@@ -21,17 +21,12 @@ actor CoordinatorShell {
     /// Nil in a cluster without certificates.
     private var revokedSerials: [String]?
     private var meters = StepMeters()
-    private let promptTokens = Telemetry.metrics.counter(
-        "prompt_tokens_total", help: "Prompt tokens of requests that have begun to answer.")
-    private let generationTokens = Telemetry.metrics.counter("generation_tokens_total", help: "Tokens generated.")
-
-    private let cacheQueries = Telemetry.metrics.counter(
-        "prefix_cache_queries_total", help: "Prompt tokens of finished requests.")
-    private let cacheHits = Telemetry.metrics.counter(
-        "prefix_cache_hits_total", help: "Those of them whose keys and values were in the cache.")
+    /// By the model's name; a name that is not served is counted nowhere.
+    private let counters: [String: ModelCounters]
 
     private struct OpenStream {
         var continuation: AsyncStream<GenerationEvent>.Continuation
+        var counters: ModelCounters?
         /// Of a prompt that is not counted yet.
         var uncountedPromptTokenCount: Int
     }
@@ -40,10 +35,12 @@ actor CoordinatorShell {
 
     /// - Parameter revokedSerials: of certificates; nil in a cluster without them.
     init(
-        core: CoordinatorCore, term: Term, revokedSerials: [String]?, system: ClusterActorSystem, logger: Logger
+        core: CoordinatorCore, term: Term, models: [String], revokedSerials: [String]?, system: ClusterActorSystem,
+        logger: Logger
     ) {
         self.revokedSerials = revokedSerials
         self.core = core
+        counters = Dictionary(models.map { ($0, ModelCounters(model: $0)) }, uniquingKeysWith: { first, _ in first })
         self.term = term
         self.system = system
         self.logger = logger
@@ -97,7 +94,9 @@ actor CoordinatorShell {
         let id = RequestID(nextRequest)
         nextRequest += 1
         let (stream, continuation) = AsyncStream<GenerationEvent>.makeStream()
-        streams[id] = OpenStream(continuation: continuation, uncountedPromptTokenCount: request.prompt.count)
+        streams[id] = OpenStream(
+            continuation: continuation, counters: counters[request.model],
+            uncountedPromptTokenCount: request.prompt.count)
         continuation.onTermination = { [weak self] reason in
             guard case .cancelled = reason else { return }
             Task { await self?.cancel(id) }
@@ -122,9 +121,11 @@ actor CoordinatorShell {
         let blockCount = pipelines.reduce(0) { $0 + $1.blockCount }
         let freeBlockCount = pipelines.reduce(0) { $0 + $1.freeBlockCount }
         return ThroughputLog.Sample(
-            promptTokenCount: UInt64(promptTokens.value), generationTokenCount: UInt64(generationTokens.value),
+            promptTokenCount: counters.values.reduce(0) { $0 + UInt64($1.promptTokens.value) },
+            generationTokenCount: counters.values.reduce(0) { $0 + UInt64($1.generationTokens.value) },
             runningRequestCount: pipelines.reduce(0) { $0 + $1.runningCount },
-            waitingRequestCount: pipelines.reduce(0) { $0 + $1.waitingCount },
+            // The same number stands at each replica of a model.
+            waitingRequestCount: pipelines.reduce(0) { $0 + ($1.replica == 1 ? $1.waitingCount : 0) },
             kvCacheUse: blockCount > 0 ? 1 - Double(freeBlockCount) / Double(blockCount) : 0)
     }
 
@@ -169,14 +170,14 @@ actor CoordinatorShell {
         stream.continuation.yield(event)
         switch event {
         case .output(_, let tokens):
-            generationTokens.increment(by: tokens.count)
+            stream.counters?.generationTokens.increment(by: tokens.count)
             if stream.uncountedPromptTokenCount > 0 {
-                promptTokens.increment(by: stream.uncountedPromptTokenCount)
+                stream.counters?.promptTokens.increment(by: stream.uncountedPromptTokenCount)
                 streams[request]?.uncountedPromptTokenCount = 0
             }
         case .finished(_, let usage):
-            cacheQueries.increment(by: usage.promptTokenCount)
-            cacheHits.increment(by: usage.cachedTokenCount)
+            stream.counters?.cacheQueries.increment(by: usage.promptTokenCount)
+            stream.counters?.cacheHits.increment(by: usage.cachedTokenCount)
             close(request, stream)
         case .failed: close(request, stream)
         case .accepted, .promptScored: break

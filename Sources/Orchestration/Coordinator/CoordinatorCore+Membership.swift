@@ -15,9 +15,7 @@ extension CoordinatorCore {
         if isReplaced || isMoved == true && known?.isConnected == true {
             let reason = isReplaced ? "it started anew" : "it is at another address"
             if known?.isConnected == true { commands.append(.note(.warning, "node \(node) is replaced: \(reason)")) }
-            for index in pipelines.indices {
-                pipelines[index].nodeLost(node, reason: reason, isReplaced: isReplaced, at: now)
-            }
+            tellLoss(of: node, reason: reason, isReplaced: isReplaced, at: now)
         }
         if known?.isConnected != true {
             commands.append(
@@ -28,7 +26,10 @@ extension CoordinatorCore {
                         + "\(Self.byteCountPerSecond(description.readBytesPerSecond).byteCountText) a second"))
         }
         let nodes = membership.connected
-        for index in pipelines.indices { pipelines[index].nodeJoined(among: nodes) }
+        for index in models.indices {
+            models[index].nodeJoined(among: nodes)
+            models[index].settle(at: now)
+        }
     }
 
     mutating func nodeLost(
@@ -42,8 +43,13 @@ extension CoordinatorCore {
         }
         membership.disconnect(node)
         commands.append(.note(.warning, "node \(node) is lost: \(reason)"))
-        for index in pipelines.indices {
-            pipelines[index].nodeLost(node, reason: reason, isReplaced: false, at: now)
+        tellLoss(of: node, reason: reason, isReplaced: false, at: now)
+    }
+
+    private mutating func tellLoss(of node: NodeID, reason: String, isReplaced: Bool, at now: Instant) {
+        for index in models.indices {
+            models[index].nodeLost(node, reason: reason, isReplaced: isReplaced)
+            models[index].settle(at: now)
         }
     }
 

@@ -13,8 +13,8 @@ extension Pipeline {
     private static let promptCandidateCount = 32
 
     mutating func schedule(at now: Instant) {
+        needsScheduling = false
         guard isRunning, let plan, let first = plan.stages.first else { return }
-        admitWaiting(at: now)
         while let step = nextStep(at: now) {
             if inFlight.count == 1 { oldestSince = now }
             outbox.append(.run(first.node, step))
@@ -42,7 +42,7 @@ extension Pipeline {
         let ended = endedToTell
         endedToTell = []
         var draft = StepDraft()
-        let budget = max(1, settings.stepRowCountMax)
+        let budget = max(1, limits.stepRowCountMax)
         let decodeShare = (decodingCount + decodeSteps - 1) / decodeSteps
         let decodeMax = decodeStepsInFlight < decodeSteps ? decodeShare : 0
         let kept = promptRowsPending == 0 ? 0 : rowsKeptForPrompts(budget: budget)

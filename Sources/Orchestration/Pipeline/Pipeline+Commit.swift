@@ -17,7 +17,7 @@ extension Pipeline {
             return
         }
         if let flaw = flaw(of: result, for: step) {
-            endEpoch("node \(node) gave a wrong result of step \(step.number): \(flaw)", at: now)
+            endEpoch("node \(node) gave a wrong result of step \(step.number): \(flaw)")
             return
         }
         inFlight.removeFirst()
@@ -34,7 +34,7 @@ extension Pipeline {
             let output = rows.samples || rows.scoreCount > 0 ? outputs.popFirst() : nil
             commit(rows, output, at: now)
         }
-        schedule(at: now)
+        needsScheduling = true
     }
 
     /// The result must have an output for exactly those sequences that sample or score.
@@ -66,7 +66,7 @@ extension Pipeline {
         guard sequences[rows.id]?.run == rows.run else { return }
         if let output, output.isNotFinite {
             let message = "the model gave logits that are not finite: its file may be damaged"
-            end(rows.id, .failed(GenerationFailure(.interrupted, message)), at: now)
+            end(rows.id, .failed(GenerationFailure(.interrupted, message)))
             return
         }
         let committedCount = rows.firstPosition + rows.rowCount
@@ -77,7 +77,7 @@ extension Pipeline {
             commit(sampled, of: rows.id, at: now)
         } else if let sequence = sequences[rows.id], committedCount == sequence.tokens.count {
             // Nothing was to be sampled.
-            end(rows.id, .finished(.length, sequence.usage(at: now)), at: now)
+            end(rows.id, .finished(.length, sequence.usage(at: now)))
         }
     }
 
@@ -132,7 +132,7 @@ extension Pipeline {
         sequences[id]?.output = output
         emit(id, .output(text: text, tokens: [sampled]))
         if let reason, let sequence = sequences[id] {
-            end(id, .finished(reason, sequence.usage(at: now)), at: now)
+            end(id, .finished(reason, sequence.usage(at: now)))
         } else if let sequence = sequences[id] {
             decodeQueue.append(QueueEntry(id: id, run: sequence.run))
         }

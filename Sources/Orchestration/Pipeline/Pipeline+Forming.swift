@@ -2,67 +2,23 @@ import Vocabulary
 
 /// From nodes to a running pipeline.
 extension Pipeline {
-    /// Plans and prepares the stages, if the nodes suffice.
-    ///
-    /// - Parameters:
-    ///   - nodes: those connected, in order of their names.
-    ///   - sharerCount: models that are not placed yet, this one among them.
-    ///   - usedBytes: what other pipelines hold of a node.
-    mutating func form(
-        on nodes: [NodeDescription], sharerCount: Int, usedBytes: (NodeID) -> UInt64, at now: Instant
-    ) {
-        needsForming = false
-        guard nodes.count >= max(1, settings.nodeCountMin) else {
-            wait("waiting for nodes: \(nodes.count) of \(max(1, settings.nodeCountMin)) are connected")
-            return
-        }
-        let planned = nodes.map { node in
-            let usable = UInt64(Double(node.memoryLimitBytes) * (1 - headroomFraction))
-            let used = min(usable, usedBytes(node.node))
-            return PipelinePlanner.Node(
-                id: node.node, memoryBytes: usable - used, readBytesPerSecond: node.readBytesPerSecond,
-                multiplyAddsPerSecond: node.multiplyAddsPerSecond)
-        }
-        if let plan, Self.holds(plan, on: planned) {
-            prepare(plan, on: nodes, at: now)
-            return
-        }
-        do throws(PlanningFailure) {
-            let plan = try PipelinePlanner.plan(model, on: planned, blocks: blockDemand(sharerCount: sharerCount))
-            prepare(plan, on: nodes, at: now)
-        } catch {
-            wait(error.reason)
-        }
-    }
-
-    private var headroomFraction: Double { min(max(settings.memoryHeadroomFraction, 0), 0.95) }
-
-    private mutating func wait(_ reason: String) {
+    /// No plan can be had now.
+    mutating func wait(_ reason: String) {
         if case .waiting(reason) = phase { return }
         phase = .waiting(reason: reason)
         note(.info, reason)
     }
 
-    /// The plan that was is kept where it can be: its nodes have the weights.
-    private static func holds(_ plan: PipelinePlan, on nodes: [PipelinePlanner.Node]) -> Bool {
-        plan.stages.allSatisfy { stage in
-            guard let node = nodes.first(where: { $0.id == stage.node }) else { return false }
-            return plan.memoryBytes(on: stage.node) <= node.memoryBytes
+    /// Another replica gets these nodes: what this one has there goes, and with it the plan to come back to.
+    mutating func yield(_ nodes: [NodeID], among connected: [NodeDescription]) {
+        for node in nodes where holders.contains(node) {
+            holders.removeAll { $0 == node }
+            if connected.contains(where: { $0.node == node }) { outbox.append(.release(node, id, epoch)) }
         }
+        if nodes.contains(where: { plan?.stageIndex(of: $0) != nil }) { plan = nil }
     }
 
-    private func blockDemand(sharerCount: Int) -> PipelinePlanner.BlockDemand {
-        let context = max(1, contextTokenCount)
-        let largest = max(1, settings.kvTokenCountMax ?? context.multipliedReportingOverflow(by: 4).partialValue)
-        // A pool smaller than the context still serves shorter requests; one too small to be of use does not.
-        let wanted = min(context, largest)
-        return PipelinePlanner.BlockDemand(
-            minimum: BlockPool.blockCount(positionCount: min(wanted, 2048)),
-            wanted: BlockPool.blockCount(positionCount: wanted),
-            maximum: min(BlockPool.blockCount(positionCount: largest), Int(UInt32.max)), sharerCount: sharerCount)
-    }
-
-    private mutating func prepare(_ plan: PipelinePlan, on nodes: [NodeDescription], at now: Instant) {
+    mutating func prepare(_ plan: PipelinePlan, on nodes: [NodeDescription], at now: Instant) {
         self.plan = plan
         epoch = epoch.next
         isPrepared = Array(repeating: false, count: plan.stages.count)
@@ -79,7 +35,7 @@ extension Pipeline {
             let assignment = StageAssignment(
                 pipeline: id, epoch: epoch, stageIndex: index, stageCount: plan.stages.count, model: model.name,
                 modelFingerprint: model.fingerprint, units: stage.units, blockCount: plan.blockCount,
-                rowCountMax: settings.stepRowCountMax,
+                rowCountMax: limits.stepRowCountMax,
                 next: isLast ? nil : Self.address(of: plan.stages[index + 1].node, among: nodes),
                 previous: index == 0 ? nil : plan.stages[index - 1].node)
             outbox.append(.prepare(stage.node, assignment))
@@ -111,7 +67,7 @@ extension Pipeline {
         }
         isPrepared[index] = true
         phase = .loading(progressAt: now)
-        if isPrepared.allSatisfy({ $0 }) { start(at: now) }
+        if isPrepared.allSatisfy({ $0 }) { start() }
     }
 
     mutating func stageProgressed(_ node: NodeID, _ reported: Epoch, at now: Instant) {
@@ -129,51 +85,38 @@ extension Pipeline {
 
     /// The epoch ends, and the same is tried again after a while.
     private mutating func fail(_ reason: String, at now: Instant) {
-        endEpoch(reason, at: now)
+        endEpoch(reason)
         needsForming = false
         phase = .failed(reason: reason, retryAt: now + settings.loadRetryDelay)
         note(.warning, "\(reason); trying again in \(settings.loadRetryDelay.seconds) s")
     }
 
-    private mutating func start(at now: Instant) {
+    private mutating func start() {
         guard let plan else { return }
         pool = BlockPool(blockCount: plan.blockCount)
         positionCountMax = min(
-            contextTokenCount, plan.blockCount.multipliedReportingOverflow(by: BlockID.positionCount).partialValue)
+            limits.contextTokenCount(of: model),
+            plan.blockCount.multipliedReportingOverflow(by: BlockID.positionCount).partialValue)
         nextNumber = .first
         phase = .running
-        downSince = nil
         note(.info, "epoch \(epoch) runs on \(plan.stages.count) node\(plan.stages.count == 1 ? "" : "s")")
         times = PipelineTimes(stageCount: plan.stages.count)
-        refuseWhatNoLongerFits(at: now)
-        schedule(at: now)
+        needsScheduling = true
     }
 
     // MARK: Deadlines
 
     var nextDeadline: Instant? {
-        [phaseDeadline, nextRequestDeadline].compactMap { $0 }.min()
-    }
-
-    private var phaseDeadline: Instant? {
-        var deadline: Instant?
         switch phase {
-        case .waiting: break
-        case .loading(let progressAt): deadline = progressAt + settings.prepareDeadline
-        case .failed(_, let retryAt): deadline = retryAt
-        case .running: return inFlight.isEmpty ? nil : oldestSince + settings.stepDeadline
+        case .waiting: nil
+        case .loading(let progressAt): progressAt + settings.prepareDeadline
+        case .failed(_, let retryAt): retryAt
+        case .running: inFlight.isEmpty ? nil : oldestSince + settings.stepDeadline
         }
-        if let downSince, waitingCount > 0 {
-            let limit = downSince + settings.waitingDeadline
-            deadline = deadline.map { min($0, limit) } ?? limit
-        }
-        return deadline
     }
 
     mutating func deadlinePassed(at now: Instant) {
-        if !isRunning, let downSince, downSince + settings.waitingDeadline <= now { giveUpWaiting() }
-        endOverdueRequests(at: now)
-        guard let deadline = phaseDeadline, deadline <= now else { return }
+        guard let deadline = nextDeadline, deadline <= now else { return }
         switch phase {
         case .waiting: break
         case .loading:
@@ -184,7 +127,7 @@ extension Pipeline {
         case .failed: needsForming = true
         case .running:
             let number = inFlight.first?.number ?? nextNumber
-            endEpoch("step \(number) had no result within \(settings.stepDeadline.seconds) s", at: now)
+            endEpoch("step \(number) had no result within \(settings.stepDeadline.seconds) s")
         }
     }
 }

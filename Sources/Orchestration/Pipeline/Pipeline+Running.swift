@@ -5,16 +5,19 @@ import Vocabulary
 extension Pipeline {
     // MARK: Beginning
 
-    func canBegin(_ sequence: inout SequenceState) -> Bool {
-        guard isRunning, waitingCount == 0, running.count < settings.runningSequenceCountMax else { return false }
-        return hasBlocks(for: &sequence) != nil
+    /// How many blocks the cache has of the sequence; nil when it cannot begin here now.
+    func room(for sequence: inout SequenceState) -> Int? {
+        guard isRunning, running.count < max(1, limits.runningSequenceCountMax),
+            sequence.promptTokenCount + sequence.outputTokenCountMax <= positionCountMax
+        else { return nil }
+        return sharedBlockCount(of: &sequence)
     }
 
     /// Room for all tokens there are, and for the growth of those that run already: else the newcomer would soon be
     /// the youngest that has to go again.
     ///
     /// - Returns: how many blocks the cache has of it; nil when there is no room for the rest.
-    private func hasBlocks(for sequence: inout SequenceState) -> Int? {
+    private func sharedBlockCount(of sequence: inout SequenceState) -> Int? {
         let needed = BlockPool.blockCount(positionCount: sequence.tokens.count)
         let reserve = min(running.count, max(1, pool.blockCount / 8))
         // Looking into the cache is of no use when even all that it may have would not do.
@@ -27,26 +30,15 @@ extension Pipeline {
         return pool.freeCount - match.unusedCount >= needed - match.count + reserve ? match.count : nil
     }
 
-    /// Lets requests begin while there is room: those that were preempted first, then the others in their fair order.
-    /// Nobody is passed over for being large.
-    mutating func admitWaiting(at now: Instant) {
-        while running.count < max(1, settings.runningSequenceCountMax) {
-            let resumed = preempted.first
-            guard let id = resumed ?? waiting.first(), var sequence = sequences.removeValue(forKey: id) else { return }
-            let isBegun = begin(&sequence, at: now)
-            sequences[id] = sequence
-            guard isBegun else { return }
-            if resumed == nil { waiting.removeFirst() } else { preempted.removeFirst() }
-        }
-    }
-
-    private mutating func begin(_ sequence: inout SequenceState, at now: Instant) -> Bool {
-        guard let sharedCount = hasBlocks(for: &sequence) else { return false }
+    /// - Parameters:
+    ///   - waiting: one that there is `room(for:)`.
+    ///   - sharedCount: its blocks in the cache.
+    mutating func begin(_ waiting: SequenceState, sharedCount: Int, at now: Instant) {
+        var sequence = waiting
         let shared = pool.share(sequence.chain.names.prefix(sharedCount))
         let ownCount = BlockPool.blockCount(positionCount: sequence.tokens.count) - sharedCount
         guard let own = pool.take(ownCount) else {
-            pool.give(shared, after: nil)
-            return false
+            preconditionFailure("\(ownCount) blocks were free a moment ago")
         }
         sequence.phase = .prompt
         sequence.blocks = shared + own
@@ -54,44 +46,24 @@ extension Pipeline {
         sequence.scheduledCount = sharedCount * BlockID.positionCount
         sequence.committedCount = sequence.scheduledCount
         if sequence.started == nil {
-            beginningCount += 1
-            sequence.beginning = beginningCount
             sequence.started = now
             sequence.cachedTokenCount = sequence.scheduledCount
         }
-        running.append(sequence.id)
+        sequences[sequence.id] = sequence
+        running.insert(sequence.id, at: runningPlace(of: sequence.beginning))
         promptQueue.append(QueueEntry(id: sequence.id, run: sequence.run))
         promptSequenceCount += 1
         promptRowsPending += sequence.tokens.count - sequence.scheduledCount
-        return true
+        needsScheduling = true
     }
 
     // MARK: Ending
 
-    /// The request's last event; everything it holds goes.
-    mutating func end(_ id: SequenceID, _ event: GenerationEvent, at now: Instant) {
-        if let sequence = sequences[id] {
-            if sequence.phase != .waiting {
-                stopRunning(id)
-            } else if sequence.hasBegun {
-                preempted.removeAll { $0 == id }
-            } else {
-                waiting.remove(id)
-            }
-            if sequence.hasBegun { noteEnd(of: sequence, at: now) }
-        }
-        sequences[id] = nil
+    /// The last event of a request that runs here; everything it holds goes.
+    mutating func end(_ id: SequenceID, _ event: GenerationEvent) {
+        stopRunning(id)
+        if let sequence = sequences.removeValue(forKey: id) { departures.append(.ended(sequence)) }
         emit(id, event)
-    }
-
-    private mutating func noteEnd(of sequence: SequenceState, at now: Instant) {
-        let cost = sequence.promptTokenCount + sequence.outputTokenCount
-        waiting.correct(sequence.flow, by: cost - sequence.expectedCost)
-        if let newestEnd, waitingCount > 0 {
-            let seconds = (now - newestEnd).seconds
-            secondsBetweenEnds = secondsBetweenEnds.map { $0 * 0.9 + seconds * 0.1 } ?? seconds
-        }
-        newestEnd = now
     }
 
     /// Takes the sequence's blocks; rows of it in flight become stale.
@@ -102,6 +74,7 @@ extension Pipeline {
             promptSequenceCount -= 1
             promptRowsPending -= sequence.tokens.count - sequence.scheduledCount
         }
+        needsScheduling = true
         pool.give(sequence.blocks, after: stillInFlight(sequence.lastStep))
         if sequence.lastStep != nil { endedToTell.append(id) }
         sequences[id]?.endRun()
@@ -110,23 +83,27 @@ extension Pipeline {
     /// Makes room: the sequence's tokens stay, and it goes on before anybody who has not begun.
     mutating func preempt(_ id: SequenceID) {
         stopRunning(id)
-        // Always the youngest that runs, so it began before those preempted earlier.
-        preempted.insert(id, at: 0)
+        if let sequence = sequences.removeValue(forKey: id) { departures.append(.preempted(sequence)) }
         note(.debug, "request \(id) is preempted: no block is free")
     }
 
-    /// `running` is in the order in which sequences began.
     private func runningIndex(of sequence: SequenceState) -> Int? {
+        let place = runningPlace(of: sequence.beginning)
+        return place < running.count && running[place] == sequence.id ? place : nil
+    }
+
+    /// `running` is in the order in which sequences began: where one that began then stands, or would stand.
+    private func runningPlace(of beginning: UInt64) -> Int {
         var (low, high) = (0, running.count)
         while low < high {
             let middle = (low + high) / 2
-            if sequences[running[middle]]?.beginning ?? 0 < sequence.beginning {
+            if sequences[running[middle]]?.beginning ?? 0 < beginning {
                 low = middle + 1
             } else {
                 high = middle
             }
         }
-        return low < running.count && running[low] == sequence.id ? low : nil
+        return low
     }
 
     /// A step that is being built counts as in flight: it will be the next to go.

@@ -1,8 +1,8 @@
 import DequeModule
-package import Vocabulary
+import Vocabulary
 
-/// One model's pipeline: its stages, its requests and the steps in flight. A part of `CoordinatorCore`, which tells
-/// it of everything and takes its commands out of `outbox`.
+/// A model's pipeline: its stages, the requests that run on it and the steps in flight. A part of `ModelReplicas`,
+/// which tells it of everything and takes its commands out of `outbox` and what left it out of `departures`.
 package struct Pipeline: Sendable {
     enum Phase: Sendable {
         /// For nodes, or for memory.
@@ -20,10 +20,12 @@ package struct Pipeline: Sendable {
         var run: Int
     }
 
-    /// When a request must have ended. Stale when it has.
-    struct Deadline: Sendable {
-        var at: Instant
-        var id: SequenceID
+    /// A sequence that holds nothing of the pipeline any more.
+    enum Departure: Sendable {
+        /// Its last event is in the outbox.
+        case ended(SequenceState)
+        /// It made room and is to go on later, on any replica.
+        case preempted(SequenceState)
     }
 
     /// What must be known of a step until its result comes.
@@ -45,11 +47,16 @@ package struct Pipeline: Sendable {
     }
 
     let id: PipelineID
+    /// Counted from 1, among those of the model.
+    let replica: Int
+    let replicaCount: Int
     let model: ModelProfile
     let text: (any TokenText)?
     let settings: CoordinatorSettings
+    let limits: ModelLimits
     let endTokens: Set<TokenID>
     var outbox: [CoordinatorCommand] = []
+    var departures: [Departure] = []
 
     // MARK: Stages
 
@@ -64,25 +71,13 @@ package struct Pipeline: Sendable {
     var isPrepared: [Bool] = []
     /// Nodes that may hold something of this pipeline.
     var holders: [NodeID] = []
-    /// Since when the pipeline has not run, once it has.
-    var downSince: Instant?
 
     // MARK: Requests
 
-    /// Every request that has not ended.
+    /// Every request that runs here.
     var sequences: [SequenceID: SequenceState] = [:]
-    /// In the order in which they began.
+    /// In the order in which they began, here or on another replica.
     var running: [SequenceID] = []
-    /// Those that made room for older ones, in the same order. All that run began before them, and they come before
-    /// all that wait for their first turn.
-    package var preempted: [SequenceID] = []
-    /// Those that have not begun.
-    package var waiting = FairQueue()
-    var beginningCount: UInt64 = 0
-    var deadlines = Heap<Deadline> { ($0.at, $0.id) < ($1.at, $1.id) }
-    /// How long it lately took from one request's end to the next, while others waited.
-    var secondsBetweenEnds: Double?
-    var newestEnd: Instant?
     /// Positions that one sequence can have: the context, or the pool when that is smaller.
     var positionCountMax = 0
 
@@ -100,16 +95,24 @@ package struct Pipeline: Sendable {
     var nextNumber = StepNumber.first
     /// Of this epoch.
     package internal(set) var times = PipelineTimes(stageCount: 0)
+    /// Something changed that may let a step go.
+    var needsScheduling = false
     /// Sequences that the stages may forget with the next step.
     var endedToTell: [SequenceID] = []
     /// Since when the oldest step in flight has been the oldest.
     var oldestSince = Instant(nanoseconds: 0)
 
-    init(id: PipelineID, model: ModelProfile, text: (any TokenText)?, settings: CoordinatorSettings) {
+    init(
+        id: PipelineID, replica: Int, replicaCount: Int, model: ModelProfile, text: (any TokenText)?,
+        settings: CoordinatorSettings, limits: ModelLimits
+    ) {
         self.id = id
+        self.replica = replica
+        self.replicaCount = replicaCount
         self.model = model
         self.text = text
         self.settings = settings
+        self.limits = limits
         endTokens = Set(model.endTokens)
     }
 
@@ -121,23 +124,20 @@ package struct Pipeline: Sendable {
         if case .loading = phase { true } else { false }
     }
 
-    /// The context that is served.
-    var contextTokenCount: Int {
-        min(model.contextLength, settings.contextTokenCountMax ?? model.contextLength)
+    var isWaiting: Bool {
+        if case .waiting = phase { true } else { false }
     }
 
     /// Whatever is measured: one more than stages, for steps that travel.
     var stepsInFlightMax: Int { (plan?.stages.count ?? 0) + 1 }
-
-    /// Those that hold no blocks.
-    var waitingCount: Int { preempted.count + waiting.count }
 
     mutating func emit(_ id: SequenceID, _ event: GenerationEvent) {
         outbox.append(.emit(RequestID(id.rawValue), event))
     }
 
     mutating func note(_ level: NoteLevel, _ text: String) {
-        outbox.append(.note(level, "pipeline \(id) (\(model.name)): \(text)"))
+        let name = replicaCount > 1 ? "\(model.name), replica \(replica)" : model.name
+        outbox.append(.note(level, "pipeline \(id) (\(name)): \(text)"))
     }
 
     /// Nil when the pipeline runs.

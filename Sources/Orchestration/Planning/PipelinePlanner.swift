@@ -26,6 +26,15 @@ public struct PipelinePlanner: Sendable {
             self.readBytesPerSecond = readBytesPerSecond
             self.multiplyAddsPerSecond = multiplyAddsPerSecond
         }
+
+        /// What weights of so many bytes take in a step of a busy pipeline.
+        func seconds(bytes: Double, rowMultiplyAdds: Double) -> Double {
+            // A node that measured nothing sensible counts as very slow, not as infinitely fast.
+            let speed = readBytesPerSecond.isFinite ? max(readBytesPerSecond, 1) : 1
+            let reading = bytes / speed
+            guard multiplyAddsPerSecond.isFinite, multiplyAddsPerSecond >= 1 else { return reading }
+            return max(reading, PipelinePlanner.stepRowCount * rowMultiplyAdds / multiplyAddsPerSecond)
+        }
     }
 
     /// How large a KV pool is asked for, in blocks.
@@ -113,11 +122,7 @@ public struct PipelinePlanner: Sendable {
     }
 
     private func seconds(_ layers: Range<Int>, on node: Node) -> Double {
-        // A node that measured nothing sensible counts as very slow, not as infinitely fast.
-        let speed = node.readBytesPerSecond.isFinite ? max(node.readBytesPerSecond, 1) : 1
-        let reading = Double(timedBytes(layers)) / speed
-        guard node.multiplyAddsPerSecond.isFinite, node.multiplyAddsPerSecond >= 1 else { return reading }
-        return max(reading, Self.stepRowCount * Double(multiplyAdds(layers)) / node.multiplyAddsPerSecond)
+        node.seconds(bytes: Double(timedBytes(layers)), rowMultiplyAdds: Double(multiplyAdds(layers)))
     }
 
     /// Of one row; 0 where the model does not tell.

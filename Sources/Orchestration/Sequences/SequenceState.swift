@@ -89,11 +89,13 @@ struct SequenceState: Sendable {
     var flow: FairQueue.Flow { FairQueue.Flow(tenant: request.tenant, priority: request.priority) }
 
     /// What it is taken to need of the cluster, in tokens, before it is known.
-    var expectedCost: Int {
-        promptTokenCount + min(outputTokenCountMax, max(Self.expectedOutputTokenCount, request.outputTokenCountMin))
+    var expectedCost: Int { promptTokenCount + expectedOutputTokenCount }
+
+    var expectedOutputTokenCount: Int {
+        min(outputTokenCountMax, max(Self.usualOutputTokenCount, request.outputTokenCountMin))
     }
 
-    private static let expectedOutputTokenCount = 256
+    private static let usualOutputTokenCount = 256
 
     /// Forgets the run; the blocks must have been given back.
     mutating func endRun() {

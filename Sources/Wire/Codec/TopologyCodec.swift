@@ -27,6 +27,10 @@ enum TopologyCodec {
         let message = try arena.make(shardline__v1__pipeline_status__init)
         message.pointee.pipeline = status.pipeline.rawValue
         message.pointee.model = try arena.string(status.model, Field("PipelineStatus.model"))
+        if status.replicaCount > 1 {
+            message.pointee.replica = try UInt32(status.replica, Field("PipelineStatus.replica"))
+            message.pointee.replica_count = try UInt32(status.replicaCount, Field("PipelineStatus.replicaCount"))
+        }
         message.pointee.epoch = status.epoch.rawValue
         message.pointee.state = try arena.string(status.state, Field("PipelineStatus.state"))
         message.pointee.running_count = try UInt32(status.runningCount, Field("PipelineStatus.runningCount"))
@@ -56,10 +60,15 @@ enum TopologyCodec {
         }
         let blockCount = try FieldReader.count(
             message.block_count, in: counts, Field("TopologyReply.pipelines[].blockCount", at: index))
+        let replicaCount = try FieldReader.count(
+            max(1, message.replica_count), in: counts, Field("TopologyReply.pipelines[].replicaCount", at: index))
         return Topology.PipelineStatus(
             pipeline: PipelineID(message.pipeline),
             model: try FieldReader.string(message.model, Field("TopologyReply.pipelines[].model", at: index)),
-            epoch: Epoch(message.epoch),
+            replica: try FieldReader.count(
+                max(1, message.replica), in: 1...replicaCount,
+                Field("TopologyReply.pipelines[].replica", at: index)),
+            replicaCount: replicaCount, epoch: Epoch(message.epoch),
             state: try FieldReader.string(message.state, Field("TopologyReply.pipelines[].state", at: index)),
             stages: stages,
             runningCount: try FieldReader.count(

@@ -5,19 +5,40 @@ import Vocabulary
 extension ClusterSimulation {
     mutating func checkInvariants() {
         let audits = coordinator.audits
-        checkFairness(audits)
+        let models = coordinator.modelAudits
+        checkFairness(models)
+        for model in models { check(model, audits.filter { model.pipelines.contains($0.pipeline) }) }
         for audit in audits where audit.isRunning {
             checkBlocks(audit)
             if audit.stepsInFlight > audit.stepsInFlightMax { report("\(audit.stepsInFlight) steps in flight") }
-            if audit.runningCount > options.settings.runningSequenceCountMax { report("too many sequences run") }
-            if audit.runningCount + audit.waitingCount != audit.requestCount { report("a request is forgotten") }
+            if audit.running.count != audit.requestCount { report("a request is forgotten") }
             if audit.stepsInFlight == 0, audit.requestCount > 0 { report("requests, and no step in flight") }
         }
     }
 
+    /// What must hold of the replicas of a model together.
+    private mutating func check(_ model: CoordinatorCore.ModelAudit, _ audits: [CoordinatorCore.PipelineAudit]) {
+        let due = ledgers.count { $0.request.model == model.model && !$0.hasEnded && $0.state != .asked }
+        if model.keptCount != model.waitingCount || due != model.waitingCount + model.runningCount {
+            report("\(due) requests of \(model.model) have not ended, and \(model) has others")
+        }
+        var nodes: Set<NodeID> = []
+        for audit in audits where !audit.isWaiting {
+            for node in audit.stageNodes where !nodes.insert(node).inserted {
+                report("two replicas of \(model.model) are on \(node)")
+            }
+        }
+        for audit in audits where audit.isRunning {
+            if audit.running.count > model.limits.runningSequenceCountMax { report("too many sequences run") }
+            if model.waitingCount > 0, audit.running.count == 0, audit.stepsInFlight == 0 {
+                report("requests of \(model.model) wait while pipeline \(audit.pipeline) has nothing to do")
+            }
+        }
+    }
+
     /// A flow's first request is passed by one request of every other flow at most.
-    private mutating func checkFairness(_ audits: [CoordinatorCore.PipelineAudit]) {
-        let new = audits.flatMap(\.begun).filter { begun.insert($0).inserted }
+    private mutating func checkFairness(_ models: [CoordinatorCore.ModelAudit]) {
+        let new = models.flatMap(\.begun).filter { begun.insert($0).inserted }
         // What began by the same event as the waiting one may have begun after it.
         firstWaiting.removeAll { begun.contains($0) || ledgers[Int($0.rawValue) - 1].hasEnded }
         for id in firstWaiting {
@@ -78,8 +99,13 @@ extension ClusterSimulation {
     }
 
     mutating func checkStep(_ step: Step) {
-        if step.rowCount > options.settings.stepRowCountMax || step.rowCount == 0 {
+        if step.rowCount > pipelineLimits[step.pipeline]?.stepRowCountMax ?? 0 || step.rowCount == 0 {
             report("step \(step.number) has \(step.rowCount) rows")
+        }
+        if stepsInFlight[step.pipeline] == nil { statistics.busyPipelineCount += 1 }
+        for rows in step.sequences where rows.introduction != nil {
+            let home = homes.updateValue(step.pipeline, forKey: rows.sequence)
+            if let home, home != step.pipeline { statistics.moveCount += 1 }
         }
         if let flaw = stepsInFlight[step.pipeline, default: StepsInFlight()].begin(step) {
             report("step \(step.number): \(flaw)")

@@ -21,6 +21,9 @@ package struct ClusterSimulation {
     /// Each flow's first request, until it begins.
     var firstWaiting: [SequenceID] = []
     var begun: Set<SequenceID> = []
+    /// Where each request last began.
+    var homes: [SequenceID: PipelineID] = [:]
+    let pipelineLimits: [PipelineID: ModelLimits]
 
     package struct Statistics: Equatable {
         package var eventCount = 0
@@ -31,6 +34,10 @@ package struct ClusterSimulation {
         package var epochCount: UInt64 = 0
         package var weightLoadCount = 0
         package var cachedTokenCount = 0
+        /// Times that a request went on in another pipeline than before.
+        package var moveCount = 0
+        /// Pipelines that ran a step.
+        package var busyPipelineCount = 0
     }
 
     package init(_ options: SimulationOptions) {
@@ -38,11 +45,16 @@ package struct ClusterSimulation {
         random = SeededRandom(seed: options.seed)
         models = (0..<options.modelCount).map {
             SimulatedModel(
-                name: "model-\($0)", layerCount: options.layerCount, contextLength: SimulationOptions.contextLength)
+                name: SimulationOptions.modelName($0), layerCount: options.layerCount,
+                contextLength: SimulationOptions.contextLength)
         }
         coordinator = CoordinatorCore(
             settings: options.settings, term: Term(3), models: models.map(\.profile),
             texts: Dictionary(uniqueKeysWithValues: models.map { ($0.profile.name, $0) }))
+        pipelineLimits = Dictionary(
+            uniqueKeysWithValues: coordinator.modelAudits.flatMap { audit in
+                audit.pipelines.map { ($0, audit.limits) }
+            })
         for index in 0..<options.nodeCount {
             let speed = Double.random(in: 1e9...9e9, using: &random)
             nodes.append(SimulatedNode(Self.description(index, Incarnation(random.next()), speed: speed)))
@@ -141,7 +153,8 @@ package struct ClusterSimulation {
             let output = before.reference?.output
         else { return }
         let prompt = before.request.prompt + output.map(\.token) + request.prompt.prefix(5)
-        guard prompt.count + request.outputTokenCountMin < options.positionCountMax else { return }
+        let positionCountMax = options.positionCountMax(request.model)
+        guard prompt.count + request.outputTokenCountMin < positionCountMax else { return }
         request.prompt = prompt
         request.cacheSalt = before.request.cacheSalt
     }
@@ -150,11 +163,13 @@ package struct ClusterSimulation {
         let reference =
             isValid
             ? models.first { $0.profile.name == request.model }.map {
-                ReferenceRun(request, $0, positionCountMax: options.positionCountMax)
+                ReferenceRun(request, $0, positionCountMax: options.positionCountMax(request.model))
             } : nil
         let id = SequenceID(UInt64(ledgers.count + 1))
         ledgers.append(RequestLedger(request, reference: reference, arrived: now))
-        let isFirst = !ledgers.dropLast().contains { $0.request.model == request.model && $0.flow == ledgers.last?.flow }
+        let isFirst = !ledgers.dropLast().contains {
+            $0.request.model == request.model && $0.flow == ledgers.last?.flow
+        }
         if isFirst { firstWaiting.append(id) }
         tell(.requestArrived(RequestID(UInt64(ledgers.count)), request))
     }

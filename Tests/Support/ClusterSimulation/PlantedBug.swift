@@ -15,9 +15,11 @@ extension ClusterSimulation {
         switch bug {
         case .blockFreedTwice:
             guard commands.contains(where: { Self.isEnd($0) }), random.chance(0.1) else { return }
-            for index in coordinator.pipelines.indices {
-                guard let block = coordinator.pipelines[index].pool.audit.free.last else { continue }
-                coordinator.pipelines[index].pool.give([block], after: nil)
+            for model in coordinator.models.indices {
+                for index in coordinator.models[model].pipelines.indices {
+                    guard let block = coordinator.models[model].pipelines[index].pool.audit.free.last else { continue }
+                    coordinator.models[model].pipelines[index].pool.give([block], after: nil)
+                }
             }
         case .tokenEmittedTwice:
             for (index, command) in commands.enumerated().reversed() {
@@ -29,7 +31,7 @@ extension ClusterSimulation {
                 if case .note(_, let text) = command { text.contains("preempted") } else { false }
             }
             guard isPreempted else { return }
-            for index in coordinator.pipelines.indices { coordinator.pipelines[index].preempted = [] }
+            for index in coordinator.models.indices { coordinator.models[index].preempted = [] }
         }
     }
 

@@ -7,7 +7,6 @@ package struct SimulationOptions {
     package var nodeCount: Int
     package var modelCount: Int
     package var layerCount: Int
-    package var blockCount: Int
     package var requestCount: Int
     package var cancelShare: Double
     package var invalidShare: Double
@@ -25,9 +24,8 @@ package struct SimulationOptions {
         var random = SeededRandom(seed: seed &* 2 &+ (hasFaults ? 1 : 0))
         self.seed = seed
         nodeCount = Int.random(in: 1...5, using: &random)
-        modelCount = random.chance(0.25) ? 2 : 1
+        modelCount = random.chance(0.25) ? Int.random(in: 2...3, using: &random) : 1
         layerCount = Int.random(in: nodeCount...6, using: &random)
-        blockCount = Int.random(in: 3...9, using: &random)
         requestCount = Int.random(in: 6...20, using: &random)
         cancelShare = random.chance(0.5) ? 0.25 : 0
         invalidShare = 0.05
@@ -35,21 +33,40 @@ package struct SimulationOptions {
         spanMilliseconds = UInt64.random(in: 5...80, using: &random)
         settings = CoordinatorSettings()
         settings.nodeCountMin = hasFaults ? Int.random(in: 1...nodeCount, using: &random) : nodeCount
-        settings.stepRowCountMax = [1, 2, 3, 7, 16, 64].randomElement(using: &random) ?? 64
-        settings.runningSequenceCountMax = Int.random(in: 1...12, using: &random)
-        settings.waitingRequestCountMax = random.chance(0.3) ? 3 : 100
-        settings.waitingRequestCountMaxPerTenant = random.chance(0.3) ? 2 : 100
-        settings.kvTokenCountMax = blockCount * BlockID.positionCount
+        settings.limits = Self.limits(&random)
+        // Half of the models go by the settings' limits, all others have their own.
+        for index in 0..<modelCount where random.chance(0.5) {
+            settings.modelLimits[Self.modelName(index)] = Self.limits(&random)
+        }
         settings.stepDeadline = .milliseconds(200)
         settings.prepareDeadline = .milliseconds(300)
         settings.loadRetryDelay = .milliseconds(50)
         settings.waitingDeadline = .milliseconds(2_000)
     }
 
-    /// Positions that one sequence can have.
-    var positionCountMax: Int { min(Self.contextLength, blockCount * BlockID.positionCount) }
+    private static func limits(_ random: inout SeededRandom) -> ModelLimits {
+        var limits = ModelLimits()
+        // More than there are nodes, sometimes.
+        limits.replicaCount = random.chance(0.5) ? Int.random(in: 2...3, using: &random) : 1
+        limits.stepRowCountMax = [1, 2, 3, 7, 16, 64].randomElement(using: &random) ?? 64
+        limits.runningSequenceCountMax = Int.random(in: 1...12, using: &random)
+        limits.waitingRequestCountMax = random.chance(0.3) ? 3 : 100
+        limits.waitingRequestCountMaxPerTenant = random.chance(0.3) ? 2 : 100
+        limits.kvTokenCountMax = Int.random(in: 3...9, using: &random) * BlockID.positionCount
+        if random.chance(0.2) { limits.contextTokenCountMax = Int.random(in: 100...200, using: &random) }
+        return limits
+    }
+
+    static func modelName(_ index: Int) -> String { "model-\(index)" }
+
+    /// Positions that one sequence of the model can have.
+    func positionCountMax(_ model: String) -> Int {
+        let limits = settings.limits(of: model)
+        return min(Self.contextLength, limits.contextTokenCountMax ?? .max, limits.kvTokenCountMax ?? .max)
+    }
 
     func request(_ model: SimulatedModel, _ random: inout SeededRandom) -> GenerationRequest {
+        let positionCountMax = positionCountMax(model.profile.name)
         let promptCount = Int.random(in: 1...min(random.chance(0.5) ? 20 : 90, positionCountMax - 1), using: &random)
         // Some begin as others do.
         let document = UInt64.random(in: 1...3, using: &random)

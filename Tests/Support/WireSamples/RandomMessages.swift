@@ -133,8 +133,10 @@ extension RandomSource {
 
     private mutating func pipelineStatus() -> Topology.PipelineStatus {
         let blockCount = int(0...100_000)
+        let replicaCount = int(1...9)
         return Topology.PipelineStatus(
-            pipeline: pipeline(), model: text(), epoch: Epoch(wide()), state: text(),
+            pipeline: pipeline(), model: text(), replica: int(1...replicaCount), replicaCount: replicaCount,
+            epoch: Epoch(wide()), state: text(),
             stages: list(0...6) {
                 Topology.StageStatus(
                     node: $0.node(), units: $0.units(), weightBytes: $0.wide(), kvBytes: $0.wide(), isReady: $0.bool())

@@ -1,7 +1,7 @@
 import Vocabulary
 
 /// Which requests come in.
-extension Pipeline {
+extension ModelReplicas {
     mutating func requestArrived(_ request: RequestID, _ generation: GenerationRequest, at now: Instant) {
         let id = SequenceID(request.rawValue)
         if let failure = refusal(of: generation) {
@@ -25,59 +25,19 @@ extension Pipeline {
         setDeadline(of: &sequence, at: now)
         waiting.append(id, sequence.flow, cost: sequence.expectedCost)
         sequences[id] = sequence
-        schedule(at: now)
-    }
-
-    mutating func requestCancelled(_ request: RequestID, at now: Instant) {
-        let id = SequenceID(request.rawValue)
-        guard sequences[id] != nil else { return }
-        end(id, .failed(GenerationFailure(.cancelled, "the request was cancelled")), at: now)
-        schedule(at: now)
-    }
-
-    // MARK: Time limits
-
-    private mutating func setDeadline(of sequence: inout SequenceState, at now: Instant) {
-        let limits = [sequence.request.timeLimit, settings.requestTimeLimit].compactMap { $0 }
-        guard let limit = limits.min() else { return }
-        let deadline = now + limit
-        sequence.deadline = deadline
-        deadlines.insert(Deadline(at: deadline, id: sequence.id))
-        if deadlines.count > 2 * sequences.count + 64 {
-            let sequences = sequences
-            deadlines.removeAll { sequences[$0.id] == nil }
-        }
-    }
-
-    /// The first of those requests that have not ended.
-    var nextRequestDeadline: Instant? { deadlines.first?.at }
-
-    mutating func endOverdueRequests(at now: Instant) {
-        var hasEnded = false
-        while let deadline = deadlines.first, deadline.at <= now {
-            deadlines.removeFirst()
-            guard let sequence = sequences[deadline.id] else { continue }
-            let state = sequence.hasBegun ? "\(sequence.outputTokenCount) tokens of output were made" : "it had to wait"
-            end(
-                deadline.id,
-                .failed(GenerationFailure(.timedOut, "the request's time limit has passed; \(state) until then")),
-                at: now)
-            hasEnded = true
-        }
-        if hasEnded { schedule(at: now) }
     }
 
     // MARK: Checks
 
     /// Why no more requests of this tenant may wait.
     private func excessOfWaiting(_ tenant: String) -> GenerationFailure? {
-        if waitingCount >= settings.waitingRequestCountMax {
+        if waitingCount >= limits.waitingRequestCountMax {
             return GenerationFailure(
                 .overloaded, "\(waitingCount) requests wait already for model \(model.name): try again later",
                 retryAfterSeconds: retrySeconds(waitingCount: waitingCount))
         }
         let ownCount = waiting.count(of: tenant)
-        if !tenant.isEmpty, ownCount >= settings.waitingRequestCountMaxPerTenant {
+        if !tenant.isEmpty, ownCount >= limits.waitingRequestCountMaxPerTenant {
             return GenerationFailure(
                 .rateLimited,
                 "\(ownCount) of your requests wait already for model \(model.name): let some of them end first",
