@@ -13,8 +13,7 @@ struct BadInputTests {
     private static let files: [String: Data] = [
         "unknown-key.yaml": Data(yaml.replacing("threads", with: "thread").utf8),
         "missing-model.yaml": Data(yaml.utf8),
-        "limits.yaml": Data(
-            yaml.replacing("m.gguf}", with: "m.gguf, context_length: 64}, {name: n, path: n.gguf}").utf8),
+        "replicas.yaml": Data(yaml.replacing("m.gguf}", with: "m.gguf, replicas: 0}").utf8),
         "text.gguf": Data("this is no model".utf8),
         "empty.gguf": Data(),
         "architecture.gguf": gguf(architecture: "mamba"),
@@ -40,7 +39,7 @@ struct BadInputTests {
     @Test(arguments: [
         (["shardline", "serve", "--config", "unknown-key.yaml"], Int32(78), "thread"),
         (["shardline", "serve", "--config", "missing-model.yaml"], 78, "m.gguf"),
-        (["shardline", "serve", "--config", "limits.yaml"], 78, "context_length"),
+        (["shardline", "serve", "--config", "replicas.yaml"], 78, "replicas"),
         (["shardline", "serve", "--config", "absent.yaml"], 78, "absent.yaml"),
         (["shardline", "local", "--model", "text.gguf"], 78, "text.gguf"),
         (["shardline", "local", "--model", "empty.gguf"], 78, "empty.gguf"),

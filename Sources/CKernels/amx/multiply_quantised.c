@@ -11,7 +11,7 @@
 #include "../avx512/vectors.h"
 #include "../common/panel.h"
 
-// Tile registers: 16 rows of activations times the 16 rows of a panel and the 32 columns of a block are one instruction.
+// Tile registers: 16 rows of activations times the 16 rows of a panel and the 32 columns of a block are an instruction.
 // What is left to vectors is what stands between integers and sums, and that is what takes the time: four to six float
 // instructions for 16 results of a block. So two panels go together, which share what is read of the activations, the
 // vectors take half of the rows at a time, whose sums then fit into registers, and while they are at one run of blocks,
@@ -149,8 +149,8 @@ SL_INLINE void multiply_block(const int has_halves, const int panels, const stru
 #define SL_EACH_ROW _Pragma("clang loop unroll(full)") for (int r = 0; r < PASS_ROWS; r++)
 #define SL_EACH_PANEL _Pragma("clang loop unroll(full)") for (int p = 0; p < panels; p++)
 
-/// carried += what the products of a block and of PASS_ROWS rows from `row` on stand for; their activations of the block
-/// begin at x.
+/// carried += what the products of a block and of PASS_ROWS rows from `row` on stand for; the rows' activations
+/// of the block begin at x.
 SL_INLINE void add_block(enum shape shape, const int panels, const struct chunk *chunk, const struct sl_block *x,
     int64_t b, int64_t row, const struct products *products, vf carried[PAIR_PANELS][PASS_ROWS])
 {
@@ -164,7 +164,8 @@ SL_INLINE void add_block(enum shape shape, const int panels, const struct chunk 
     }
     SL_EACH_ROW {
         const vf d = f_broadcast(&x->d), zero = f_broadcast(&x->b);
-        const vf a0 = f_broadcast(shape == HALVES_MINIMUM ? &x->half_a[0] : &x->a), a1 = f_broadcast(&x->half_a[1]);
+        const vf a0 = f_broadcast(shape == HALVES_MINIMUM ? &x->half_a[0] : &x->a);
+        const vf a1 = f_broadcast(&x->half_a[1]);
         SL_EACH_PANEL {
             const struct products *own = products + products_a_block(shape_has_halves(shape), p);
             vf f = f_mul(v_to_float(v_load(own[0].c[row + r])), s0[p]);

@@ -109,10 +109,26 @@ final class LaneConnection: ReadinessHandler, @unchecked Sendable {
         if isLingering {
             discard()
         } else if isReading {
-            if let turnstile, !stream.isReady { turnstile.pass(self) } else { read() }
+            if let turnstile, !stream.isReady { wait(for: turnstile, readiness) } else { read() }
         } else if !readiness.isDisjoint(with: [.ending, .broken]) {
             end(LaneEnd(kind: .connection, reason: "closed by the other end"))
         }
+    }
+
+    /// What is there to be read would wake the loop again and again until the lane's turn comes.
+    private func wait(for turnstile: HandshakeTurnstile, _ readiness: Readiness) {
+        if readiness.contains(.broken) {
+            return end(LaneEnd(kind: .connection, reason: "closed by the other end in the handshake"))
+        }
+        watch?.change(removing: [.readable, .ending])
+        turnstile.pass(self)
+    }
+
+    /// Its turn has come.
+    func takeTurn() {
+        guard !isClosed else { return }
+        read()
+        watch?.change(adding: isReading || isLingering ? [.readable, .ending] : .ending)
     }
 
     private func socketIsWritable() {

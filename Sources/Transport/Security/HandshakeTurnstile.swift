@@ -15,7 +15,7 @@ final class HandshakeTurnstile: @unchecked Sendable {
 
     init(loop: EventLoop) { self.loop = loop }
 
-    /// Reads from the lane, now or when its turn has come.
+    /// Lets the lane take its turn, now or when it has come.
     func pass(_ lane: LaneConnection) {
         guard !waiting.contains(where: { $0 === lane }) else { return }
         waiting.append(lane)
@@ -27,7 +27,7 @@ final class HandshakeTurnstile: @unchecked Sendable {
         guard !waiting.isEmpty else { return }
         let lane = waiting.removeFirst()
         let begin = EventLoop.now
-        if !lane.isClosed { lane.read() }
+        lane.takeTurn()
         let span = EventLoop.now - begin
         isResting = true
         loop.schedule(after: Instant.Span(nanoseconds: span.nanoseconds * (Self.share - 1))) { [weak self] in

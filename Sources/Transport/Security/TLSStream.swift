@@ -29,6 +29,8 @@ final class TLSStream: ByteStream, @unchecked Sendable {
     private var end: StreamProgress?
     /// The last receive took all that the socket had.
     private var isSocketDrained = false
+    /// Of one receive.
+    private var inputByteCount = TLSStream.handshakeInputByteCount
     private var handshakeByteCount = 0
     /// The first bytes that a client sent.
     private var head: [UInt8] = []
@@ -51,7 +53,7 @@ final class TLSStream: ByteStream, @unchecked Sendable {
     }
 
     /// Received at once: several records a call of the system, and still in the processor's cache when decrypted.
-    private static let inputByteCount = 256 << 10
+    private static let inputByteCountMax = 256 << 10
     /// Encrypted before it is sent, for the same reasons.
     private static let batchByteCountMax = 128 << 10
     /// Of one receive before the handshake is over, and of all of them.
@@ -152,13 +154,16 @@ final class TLSStream: ByteStream, @unchecked Sendable {
             return .blocked
         }
         var room = 0
-        let capacity = isReady ? Self.inputByteCount : Self.handshakeInputByteCount
-        guard let base = sl_tls_input_room(tls, capacity, &room), room > 0 else { return .failed("no memory for TLS") }
+        guard let base = sl_tls_input_room(tls, inputByteCount, &room), room > 0 else {
+            return .failed("no memory for TLS")
+        }
         while true {
             let count = recv(socket.descriptor, base, room, 0)
             if count > 0 {
                 sl_tls_add_input(tls, count)
                 isSocketDrained = count < room
+                // Only who sends much is given much room: whoever has not said hello yet has not.
+                if isReady, !isSocketDrained { inputByteCount = min(4 * inputByteCount, Self.inputByteCountMax) }
                 return isReady ? nil : handshakeObjection(UnsafeBufferPointer(start: base, count: count))
             }
             if count == 0 { return .ended(isTruncated: true) }

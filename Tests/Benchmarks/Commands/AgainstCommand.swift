@@ -17,12 +17,15 @@ struct AgainstCommand: ParsableCommand {
 
             To build the peer (once, outside this repository):
 
-              pip download --no-binary :all: --no-deps llama-cpp-python==0.3.36
+              pip download --no-binary llama-cpp-python --no-deps llama-cpp-python==0.3.36
               tar xf llama_cpp_python-0.3.36.tar.gz && cd llama_cpp_python-0.3.36/vendor/llama.cpp
               cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON -DLLAMA_CURL=OFF
               ninja -C build llama-bench llama-batched-bench
 
-            and give its build/bin as --llama-bin. To keep both on some CPUs, run this under taskset.
+            and give its build/bin as --llama-bin. To keep both on some CPUs, run this under taskset. Where the
+            processor has AMX, GCC 12 drops the tile configuration that llama.cpp writes, and its programs end with an
+            illegal instruction: put asm volatile("" :: "r"(&tc) : "memory"); before _tile_loadconfig in
+            ggml-cpu/amx/mmq.cpp.
             """)
 
     static let defaultWorks = ["prompt256", "prompt512", "decode", "batch16", "context4096"].compactMap { Work($0) }

@@ -88,7 +88,9 @@ class Node:
             node=endpoint.name, incarnation=endpoint.incarnation, host=endpoint.host, port=endpoint.port,
             process_id=os.getpid(), thread_count=1, core_count=os.cpu_count() or 1, numa_node_count=1,
             instruction_set="numpy", memory_limit_bytes=figures.memory_limit_bytes,
-            read_bytes_per_second=figures.read_bytes_per_second, multiply_adds_per_second=1e9, version=PROGRAM_VERSION)
+            read_bytes_per_second=figures.read_bytes_per_second,
+            # So many that its layers are given out by the speed of reading alone.
+            multiply_adds_per_second=64 * figures.read_bytes_per_second, version=PROGRAM_VERSION)
         _, stamp = await link.call(
             "Coordinator.register", wire.RegisterRequest(description=description), actor=ACTOR_COORDINATOR,
             stamp=Stamp(incarnation=endpoint.incarnation))
