@@ -296,8 +296,10 @@ SL_INLINE void multiply_pair(enum sl_format format, const struct sl_multiplicati
     struct chunk chunk = {.stride = stride, .pass_rows = rows - PASS_ROWS, .pass_end = rows > PASS_ROWS ? 2 : 1,
         .fetch_bytes = block_bytes};
     const uint8_t *packed = m->matrix->panels + panel * m->matrix->panel_bytes;
+    const int64_t chunk_count = (block_count + CHUNK_BLOCKS - 1) / CHUNK_BLOCKS;
+    const int64_t chunk_blocks = (block_count + chunk_count - 1) / chunk_count; // about equal ones
     for (int64_t first = 0; first < block_count; first += chunk.block_count) {
-        chunk.block_count = sl_value_least(CHUNK_BLOCKS, block_count - first);
+        chunk.block_count = sl_value_least(chunk_blocks, block_count - first);
         const int64_t last = first + chunk.block_count;
         for (int p = 0; p < panels; p++) {
             const uint8_t *from = packed + p * m->matrix->panel_bytes;

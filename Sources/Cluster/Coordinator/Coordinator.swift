@@ -27,7 +27,7 @@ public distributed actor Coordinator {
                 code: RemoteFailure.Code.forbidden,
                 message: "'\(sender.node)' may not register as '\(request.description.node)'")
         }
-        return await shell.register(request.description)
+        return try await shell.register(request.description)
     }
 
     public distributed func stagePrepared(_ message: StagePrepared) async throws {

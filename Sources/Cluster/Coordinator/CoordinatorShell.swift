@@ -56,7 +56,12 @@ actor CoordinatorShell {
         meters.handled(event, since: start)
     }
 
-    func register(_ description: NodeDescription) -> RegisterReply {
+    func register(_ description: NodeDescription) throws(RemoteFailure) -> RegisterReply {
+        // Its connection may have ended since it asked: that would not be noticed again.
+        guard system.peer(description.node)?.incarnation == description.incarnation else {
+            throw RemoteFailure(
+                code: RemoteFailure.Code.stale, message: "'\(description.node)' is not connected any more")
+        }
         incarnations[description.node] = description.incarnation
         tellRevoked(to: description.node)
         handle(.nodeRegistered(description))

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 
-from . import batching, connections, core, long_prompt, peer, scaling, second_turn, simulate
+from . import batching, connections, core, long_prompt, peer, scaling, second_turn, shared_host, simulate
 from .machine import BenchmarkError
 from .verdict import Verdicts
 
@@ -18,6 +18,7 @@ LINES = {
     "second-turn": (second_turn, "the second turn of a chat against the first"),
     "batching": (batching, "continuous against static batching at equal latency"),
     "core": (core, "the coordinator's cost for each token, over real lanes to stages that compute nothing"),
+    "shared-host": (shared_host, "several nodes on the same processors against one"),
     "connections": (connections, "leaks under many streams whose clients go away"),
     "simulate": (simulate, "seeds of simulated clusters, and planted bugs"),
 }

@@ -56,6 +56,16 @@ def stop_process(process: subprocess.Popen[bytes], seconds: float = 20) -> None:
         process.wait()
 
 
+class Metrics(dict[str, float]):
+    """Values by name and labels, as they stand in the text; by a name alone, the sum over all labels."""
+
+    def __missing__(self, name: str) -> float:
+        values = [value for key, value in self.items() if key.startswith(name + "{")]
+        if not values:
+            raise KeyError(name)
+        return sum(values)
+
+
 class Cluster:
     """Coordinator and gateway on `service_cpus`, and a node on each of `node_cpus`, with a thread for each of its CPUs.
 
@@ -128,9 +138,8 @@ class Cluster:
         with urllib.request.urlopen(self.url + path, timeout=10) as reply:
             return str(reply.read().decode())
 
-    def metrics(self) -> dict[str, float]:
-        """By name with labels, as they stand there."""
-        values = {}
+    def metrics(self) -> Metrics:
+        values = Metrics()
         for line in self.get("/metrics").splitlines():
             if line and not line.startswith("#"):
                 name, _, value = line.rpartition(" ")

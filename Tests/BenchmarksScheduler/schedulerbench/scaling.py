@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from .cluster import Cluster, Programs
+from .cluster import Cluster, Metrics, Programs
 from .load import LoadReport, run_load, streams
 from .machine import BenchmarkError, Sampler, Usage
 from .profile import KernelShare
@@ -34,7 +34,7 @@ class _Busy:
         self.stages: list[list[float]] = [[], []]
         self.coordinator_microseconds: list[float] = []
 
-    def add_metrics(self, before: dict[str, float], after: dict[str, float], seconds: float) -> None:
+    def add_metrics(self, before: Metrics, after: Metrics, seconds: float) -> None:
         for node in range(2):
             names = [name for name in after if name.startswith(f'stage_busy_seconds_total{{node="node-{node + 1}"')]
             self.stages[node].append(sum(after[name] - before.get(name, 0) for name in names) / seconds)
