@@ -31,7 +31,7 @@ extension ComputeContext {
     }
 }
 
-/// Units are blocks of 32 columns of the result: two panels of each matrix.
+/// Units are some blocks of 32 columns of the result, each two panels of each matrix.
 private struct GatedJob: TileJob {
     let rows: UnsafePointer<sl_rows>
     let rowCount: Int
@@ -41,7 +41,7 @@ private struct GatedJob: TileJob {
     var up = MultiplicationPart()
     var tileCount = 1
 
-    private static let panelsPerUnit = Int(SL_BLOCK_COLUMNS / SL_PANEL_ROWS)
+    private static let panelsPerUnit = Int(SL_PANELS_TOGETHER)
 
     var unitCount: Int { (gate.panelCount + Self.panelsPerUnit - 1) / Self.panelsPerUnit }
 
@@ -58,7 +58,7 @@ private struct GatedJob: TileJob {
             units.lowerBound * Self.panelsPerUnit..<min(units.upperBound * Self.panelsPerUnit, gate.panelCount)
         gate.run(rows, rowCount: rowCount, panels: panels)
         up.run(rows, rowCount: rowCount, panels: panels)
-        let width = Int(SL_BLOCK_COLUMNS)
+        let width = Self.panelsPerUnit * Int(SL_PANEL_ROWS)
         withUnsafePointer(to: filling) { filling in
             for row in 0..<rowCount {
                 sl_filling_run(

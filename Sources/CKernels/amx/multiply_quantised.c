@@ -32,7 +32,7 @@
 enum {
     GROUP_ROWS = 16,    // of activations, a tile's
     PASS_ROWS = 8,      // whose sums, with two panels, leave registers free for the rest
-    PAIR_PANELS = SL_PANELS_TOGETHER,
+    PAIR_PANELS = 2,
     CHUNK_BLOCKS = 16,  // of unpacked weights, which stay in the first-level cache
     RUN_BLOCKS = 4,     // whose products are made before they are added up
     PIECE_GROUPS = 16,  // that use a chunk before it is unpacked again

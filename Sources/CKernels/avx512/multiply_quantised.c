@@ -14,6 +14,7 @@
 // Weights below 16 leave room for a whole block: 16 products of at most 15 * 127 are 30,480; those below 64 for a pair
 // of tiles: 4 * 63 * 127 = 32,004. Signed bytes go as |w| with their sign moved to q: 2 * 128 * 127 = 32,512.
 #define SL_NAME(x) sl_avx512_##x
+#define SL_STREAMS 1
 #define SL_FEW_GROUPS 2
 #define SL_FEW_GROUPS_SIMPLE 2
 #define SL_FETCH_BYTES 8192

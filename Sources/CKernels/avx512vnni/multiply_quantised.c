@@ -12,6 +12,7 @@
 
 // vpdpbusd multiplies unsigned bytes, the weights, by signed ones and adds them in 32 bits.
 #define SL_NAME(x) sl_avx512_vnni_##x
+#define SL_STREAMS SL_PANELS_TOGETHER
 #define SL_FEW_GROUPS 3
 #define SL_FEW_GROUPS_SIMPLE INT64_MAX
 #define SL_FETCH_BYTES 8192

@@ -12,6 +12,7 @@
 #include "../avx2/vectors.h"
 #include "../common/panel.h"
 
+#define SL_STREAMS 1
 #define SL_FEW_GROUPS 6
 #define SL_FEW_GROUPS_SIMPLE 6
 #define SL_FETCH_BYTES 8192

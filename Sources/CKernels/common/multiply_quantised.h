@@ -5,6 +5,8 @@
 //   SL_FEW             rows that share weights unpacked in registers, at most
 //   SL_FEW_GROUPS      up to so many groups of such rows unpack for themselves; more are worth unpacking into the cache
 //   SL_FEW_GROUPS_SIMPLE  the same of the formats that are unpacked most simply
+//   SL_STREAMS         panels that are read side by side for one row: as fetches are few, more streams are what makes
+//                      the processor itself fetch more
 //   fetch_ahead        fetches weights that come later (fetch.h)
 //   v_broadcast (4 bytes at an address), v_word (4 bytes, number t of many)
 //   f_load, f_load_any, f_store_any, f_broadcast
@@ -17,6 +19,7 @@
 #include "weight_block.h"
 
 enum {
+    SL_STREAM_FETCH_BYTES = 1024, // that streams are ahead of themselves
     CHUNK_BLOCKS = 16, // of unpacked weights: with a group's activations within the first-level cache
     SUM_GROUPS = 8     // groups that use a chunk before it is unpacked again
 };
@@ -69,44 +72,64 @@ SL_INLINE vf few_products(enum sl_format format, const int rows, const uint8_t *
     return continues ? f_fma(v_to_float(sum), s, total) : f_mul(v_to_float(sum), s);
 }
 
-/// `rows` rows times one part of a panel.
-SL_INLINE void run_few(enum sl_format format, const int rows, const uint8_t *panel, int64_t block_count,
-    const struct sl_block *x, int64_t stride, int part, float *sums)
+/// carried += what one block stands for, of a unit's block `j`.
+SL_INLINE void add_few(enum sl_format format, const int rows, const uint8_t *unit, const uint8_t *block, int j,
+    const struct sl_block *x, int64_t stride, int part, vf *carried)
+{
+    struct scales c = load_scales(format, unit, j, part);
+    vf f[SL_FEW], total = f_zero();
+    if (sl_format_has_halves(format)) {
+        total = few_products(format, rows, block, 0, x, stride, c.s[0], f, total, 0);
+        total = few_products(format, rows, block, 1, x, stride, c.s[1], f, total, 1);
+    } else {
+        total = few_products(format, rows, block, -1, x, stride, c.s[0], f, total, 0);
+    }
+    SL_EACH_ROW {
+        const struct sl_block *y = x + r * stride;
+        carried[r] = f_fma(f[r], f_broadcast(&y->d), carried[r]);
+        carried[r] = f_fma(total, f_broadcast(&y->b), carried[r]);
+        if (!sl_format_has_minimum(format)) continue;
+        if (!sl_format_has_halves(format)) {
+            carried[r] = f_fma(c.m[0], f_broadcast(&y->a), carried[r]);
+            continue;
+        }
+        carried[r] = f_fma(c.m[0], f_broadcast(&y->half_a[0]), carried[r]);
+        carried[r] = f_fma(c.m[1], f_broadcast(&y->half_a[1]), carried[r]);
+    }
+}
+
+/// `rows` rows times one part of `panels` panels side by side: memory gives several streams more than one. The sums
+/// are [panel][row][16].
+SL_INLINE void run_few(enum sl_format format, const int rows, const int panels, const struct sl_matrix *matrix,
+    int64_t panel, const struct sl_block *x, int64_t stride, int part, float *sums)
 {
     const struct sl_layout l = sl_layout_of(format);
     const int unit_blocks = l.unit_columns / SL_BLOCK_COLUMNS;
-    vf carried[SL_FEW];
-    SL_EACH_ROW carried[r] = f_zero();
-    for (int64_t u = 0; u < block_count / unit_blocks; u++, panel += l.unit_bytes) {
-        const uint8_t *block = panel + l.blocks + part * PART_BYTES;
-        for (int j = 0; j < unit_blocks; j++, block += l.block_bytes, x++) {
-            // Every line of the unit, its header's too.
-            const uint8_t *share = panel + j * (l.unit_bytes / unit_blocks);
-            for (int line = 0; line < l.unit_bytes / unit_blocks && part == 0; line += 64) fetch_ahead(share + line);
-            struct scales c = load_scales(format, panel, j, part);
-            vf f[SL_FEW], total = f_zero();
-            if (sl_format_has_halves(format)) {
-                total = few_products(format, rows, block, 0, x, stride, c.s[0], f, total, 0);
-                total = few_products(format, rows, block, 1, x, stride, c.s[1], f, total, 1);
-            } else {
-                total = few_products(format, rows, block, -1, x, stride, c.s[0], f, total, 0);
-            }
-            SL_EACH_ROW {
-                const struct sl_block *y = x + r * stride;
-                carried[r] = f_fma(f[r], f_broadcast(&y->d), carried[r]);
-                carried[r] = f_fma(total, f_broadcast(&y->b), carried[r]);
-                if (!sl_format_has_minimum(format)) continue;
-                if (!sl_format_has_halves(format)) {
-                    carried[r] = f_fma(c.m[0], f_broadcast(&y->a), carried[r]);
-                    continue;
+    const int64_t unit_count = matrix->columns / l.unit_columns;
+    const uint8_t *unit = matrix->panels + panel * matrix->panel_bytes;
+    vf carried[SL_STREAMS][SL_FEW];
+#define SL_EACH_STREAM _Pragma("clang loop unroll(full)") for (int n = 0; n < panels; n++)
+    SL_EACH_STREAM SL_EACH_ROW carried[n][r] = f_zero();
+    for (int64_t u = 0; u < unit_count; u++, unit += l.unit_bytes) {
+        for (int j = 0; j < unit_blocks; j++, x++) {
+            SL_EACH_STREAM {
+                const uint8_t *own = unit + n * matrix->panel_bytes;
+                const uint8_t *block = own + l.blocks + part * PART_BYTES + j * l.block_bytes;
+                // Every line of the unit, its header's too.
+                const uint8_t *share = own + j * (l.unit_bytes / unit_blocks);
+                for (int line = 0; line < l.unit_bytes / unit_blocks && part == 0; line += 64) {
+                    if (panels > 1) __builtin_prefetch(share + line + SL_STREAM_FETCH_BYTES);
+                    else fetch_ahead(share + line);
                 }
-                carried[r] = f_fma(c.m[0], f_broadcast(&y->half_a[0]), carried[r]);
-                carried[r] = f_fma(c.m[1], f_broadcast(&y->half_a[1]), carried[r]);
+                add_few(format, rows, own, block, j, x, stride, part, carried[n]);
             }
         }
     }
-    SL_EACH_ROW f_store(sums + r * SL_PANEL_ROWS + part * SL_LANES, carried[r]);
+    SL_EACH_STREAM SL_EACH_ROW {
+        f_store(sums + (n * rows + r) * SL_PANEL_ROWS + part * SL_LANES, carried[n][r]);
+    }
 }
+
 // MARK: Many rows: a panel is unpacked once, chunk by chunk
 
 /// A run of unpacked blocks and the activations of a group's rows; sums[row][16] are carried on. Meanwhile fetches

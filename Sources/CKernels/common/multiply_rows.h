@@ -50,16 +50,26 @@ SL_INLINE void multiply_few(enum sl_format format, const struct sl_multiplicatio
     int64_t p)
 {
     _Alignas(64) float sums[SL_FEW * SL_PANEL_ROWS];
-    int64_t block_count = m->matrix->columns / SL_BLOCK_COLUMNS, stride = m->rows->block_stride;
+    const int64_t stride = m->rows->block_stride;
     const struct sl_block *x = m->rows->blocks + row * stride;
-    const uint8_t *panel = m->matrix->panels + p * m->matrix->panel_bytes;
     for (int part = 0; part < PARTS; part++) {
         switch (count) {
-            SL_ROWS_UP_TO(SL_FEW, if (rows <= few_rows(format)) run_few(format, rows, panel, block_count, x, stride,
+            SL_ROWS_UP_TO(SL_FEW, if (rows <= few_rows(format)) run_few(format, rows, 1, m->matrix, p, x, stride,
                 part, sums))
         }
     }
     write_sums(m, sums, row, count, p);
+}
+
+/// One row times SL_STREAMS panels.
+SL_INLINE void multiply_streams(enum sl_format format, const struct sl_multiplication *m, int64_t p)
+{
+    _Alignas(64) float sums[SL_STREAMS * SL_PANEL_ROWS];
+    const int64_t row = m->row_begin, stride = m->rows->block_stride;
+    for (int part = 0; part < PARTS; part++) {
+        run_few(format, 1, SL_STREAMS, m->matrix, p, m->rows->blocks + row * stride, stride, part, sums);
+    }
+    for (int n = 0; n < SL_STREAMS; n++) write_sums(m, sums + n * SL_PANEL_ROWS, row, 1, p + n);
 }
 
 /// Rows [row, row + count) in `group_count` groups of about equal size times one panel.
@@ -100,7 +110,11 @@ SL_INLINE void multiply_quantised(enum sl_format format, const struct sl_multipl
     int64_t count = m->row_end - m->row_begin, row_max = SUM_GROUPS * SL_GROUP;
     int64_t few_groups = (count + few_rows(format) - 1) / few_rows(format);
     int64_t piece_count = (count + row_max - 1) / row_max;
-    for (int64_t p = m->panel_begin; p < m->panel_end; p++) {
+    int64_t p = m->panel_begin;
+    for (; SL_STREAMS > 1 && count == 1 && p + SL_STREAMS <= m->panel_end; p += SL_STREAMS) {
+        multiply_streams(format, m, p);
+    }
+    for (; p < m->panel_end; p++) {
         if (few_groups <= few_groups_max(format)) {
             for (int64_t g = 0; g < few_groups; g++) {
                 int64_t begin = count * g / few_groups, n = count * (g + 1) / few_groups - begin;

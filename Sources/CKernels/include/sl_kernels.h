@@ -8,8 +8,8 @@
 
 /// Rows of a weight panel; rows of a matrix are padded to a multiple of it.
 #define SL_PANEL_ROWS 16
-/// Panels that some paths multiply together: work is best divided at multiples of it.
-#define SL_PANELS_TOGETHER 2
+/// Panels that some paths multiply together, or a multiple of them: work is best divided at multiples of it.
+#define SL_PANELS_TOGETHER 4
 /// Columns of a quantised block, of weights and of activations.
 #define SL_BLOCK_COLUMNS 32
 /// Columns of a unit of the K formats: eight blocks under one header.

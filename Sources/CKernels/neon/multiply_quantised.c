@@ -15,6 +15,7 @@
 #define SL_NAME(x) sl_neon_##x
 #define SL_FETCH_BYTES 2048
 #define SL_FETCH_REPEATS 0
+#define SL_STREAMS 1
 #define SL_FEW_GROUPS 1
 #define SL_FEW_GROUPS_SIMPLE 1
 #define SL_SIGNED_OFFSET 0
