@@ -5,8 +5,7 @@
 //   SL_FEW             rows that share weights unpacked in registers, at most
 //   SL_FEW_GROUPS      up to so many groups of such rows unpack for themselves; more are worth unpacking into the cache
 //   SL_FEW_GROUPS_SIMPLE  the same of the formats that are unpacked most simply
-//   SL_STREAMS         panels that are read side by side for one row: as fetches are few, more streams are what makes
-//                      the processor itself fetch more
+//   SL_STREAMS         panels that are read side by side for one row (docs/benchmarks.md: several streams are faster)
 //   fetch_ahead        fetches weights that come later (fetch.h)
 //   v_broadcast (4 bytes at an address), v_word (4 bytes, number t of many)
 //   f_load, f_load_any, f_store_any, f_broadcast
